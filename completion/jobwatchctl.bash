@@ -14,6 +14,7 @@ _jobwatchctl() {
         [list]='--open --ended --failed --failing'
         [show]=''
         [history]='--lines --since'
+        [watch]=''
         [wait]='--add --any --timeout'
         [recent]='--lines --business --description'
         [add]='--name --hook'
@@ -66,7 +67,7 @@ _jobwatchctl() {
         else
             case $command in
             show | history | list | timeline) values=$(_jobwatchctl_ids "${instance[@]}" list) ;;
-            wait | remove | poll) values=$(_jobwatchctl_ids "${instance[@]}" list --open) ;;
+            watch | wait | remove | poll) values=$(_jobwatchctl_ids "${instance[@]}" list --open) ;;
             retry) values=$(_jobwatchctl_ids "${instance[@]}" deliveries) ;;
             drop) values=$(_jobwatchctl_ids "${instance[@]}" deliveries) ;;
             esac

@@ -12,9 +12,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "ctl/polkit_agent.h"
+#include "ctl/times.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
 #include "util/message.h"
@@ -88,17 +88,9 @@ void client_close(struct client *client)
         client->name = NULL;
 }
 
-static uint64_t now_us(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
-}
-
 void client_set_deadline(struct client *client, uint64_t span_us)
 {
-        uint64_t now = now_us();
+        uint64_t now = monotonic_now();
 
         client->deadline_us = span_us < USEC_NEVER - now ? now + span_us : USEC_NEVER;
 }
@@ -122,13 +114,14 @@ int client_process(struct client *client)
 
         if (r != 0)
                 return r < 0 ? r : 0;
-        uint64_t now = now_us(), left_us = USEC_NEVER;
+        uint64_t now = monotonic_now(), left_us = USEC_NEVER;
         if (client->deadline_us != USEC_NEVER) {
                 if (now >= client->deadline_us)
                         return -ETIME;
                 left_us = client->deadline_us - now;
         }
-        r = sd_bus_wait(client->bus, left_us);
+        r = client->wait != NULL ? client->wait(client->wait_data, client->bus, left_us)
+                                 : sd_bus_wait(client->bus, left_us);
         return r < 0 && r != -EINTR ? r : 0;
 }
 
@@ -314,6 +307,8 @@ enum exit_status client_explain(const struct client *client, const struct call_f
                 print_error("the time of --timeout has passed");
                 return EXIT_STATUS_TIMEOUT;
         }
+        if (failure->error == -ECANCELED && failure->name == NULL)
+                return EXIT_STATUS_SUCCESS;
         if (failure->name == NULL) {
                 print_error("the connection to the system bus was lost: %s", strerror(-failure->error));
                 return EXIT_STATUS_SERVICE;

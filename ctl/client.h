@@ -22,6 +22,11 @@ struct client {
         bool ask_password;    /* polkit may ask the user to authenticate */
         bool asks_polkit;     /* see client_expect_polkit() */
         pid_t agent;          /* of polkit, 0: not started */
+
+        /* Instead of sd_bus_wait(), which it does and more; -ECANCELED ends what the client does. NULL: none.
+         */
+        int (*wait)(void *userdata, sd_bus *bus, uint64_t timeout_us);
+        void *wait_data;
 };
 
 /*
@@ -65,7 +70,7 @@ struct call_failure {
         char *name;    /* of the D-Bus error, owned; NULL: the connection, see `error` */
         char *message; /* of the D-Bus error, owned, one line that is safe on a terminal; may be NULL */
         bool from_bus; /* the bus refused the call, not the service */
-        int error;     /* negative errno; -ETIME: the deadline of the client */
+        int error;     /* negative errno; -ETIME: the deadline of the client; -ECANCELED: its wait() */
 };
 
 void call_failure_clear(struct call_failure *failure);
@@ -86,13 +91,16 @@ int client_try(struct client *client, sd_bus_message *call, sd_bus_message **ret
 /* The same, but prints the failure. */
 enum exit_status client_call(struct client *client, sd_bus_message *call, sd_bus_message **ret_reply);
 
-/* Print an error: of a call; of a reply that has another type than is documented. */
+/*
+ * Print an error: of a call (none and EXIT_STATUS_SUCCESS if it was cancelled); of a reply that has another
+ * type than is documented.
+ */
 enum exit_status client_explain(const struct client *client, const struct call_failure *failure);
 enum exit_status client_wrong_reply(void);
 
 /*
- * Processes what has arrived, or waits for more. Returns 0; -ETIME if the deadline has passed; or another
- * negative errno if the connection is lost.
+ * Processes what has arrived, or waits for more. Returns 0; -ETIME if the deadline has passed; what wait() of
+ * the client returns; or another negative errno if the connection is lost.
  */
 int client_process(struct client *client);
 

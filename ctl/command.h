@@ -56,6 +56,7 @@ enum exit_status command_status(struct context *context);
 enum exit_status command_list(struct context *context);
 enum exit_status command_show(struct context *context);
 enum exit_status command_history(struct context *context);
+enum exit_status command_watch(struct context *context);
 enum exit_status command_wait(struct context *context);
 enum exit_status command_recent(struct context *context);
 enum exit_status command_add(struct context *context);

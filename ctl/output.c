@@ -39,6 +39,7 @@ static unsigned terminal_width(void)
 void output_init(struct output *output, enum json_form json, bool legend, bool may_page)
 {
         bool terminal = isatty(STDOUT_FILENO) > 0;
+        const uint64_t now_us = realtime_now();
 
         *output = (struct output){
                 .json = json,
@@ -49,7 +50,8 @@ void output_init(struct output *output, enum json_form json, bool legend, bool m
                 .colours = terminal && *environment("NO_COLOR") == '\0' &&
                            strcmp(environment("TERM"), "dumb") != 0 && *environment("TERM") != '\0',
                 .width = terminal ? terminal_width() : 0,
-                .now_us = realtime_now(),
+                .now_us = now_us,
+                .read_us = now_us,
         };
 }
 

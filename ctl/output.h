@@ -17,13 +17,14 @@ enum json_form {
 /* Standard output, as the options and the terminal want it. */
 struct output {
         enum json_form json;
-        bool legend;     /* headings, and the line with the number of rows */
-        bool may_page;   /* --no-pager was not given */
-        bool terminal;   /* standard output is, or was before the pager, a terminal */
-        bool colours;    /* only on a terminal */
-        unsigned width;  /* of the terminal in columns; 0: unlimited */
-        pid_t pager;     /* 0: none */
-        uint64_t now_us; /* CLOCK_REALTIME at the start, for "3min ago" */
+        bool legend;      /* headings, and the line with the number of rows */
+        bool may_page;    /* --no-pager was not given */
+        bool terminal;    /* standard output is, or was before the pager, a terminal */
+        bool colours;     /* only on a terminal */
+        unsigned width;   /* of the terminal in columns; 0: unlimited */
+        pid_t pager;      /* 0: none */
+        uint64_t now_us;  /* CLOCK_REALTIME at the start, for "3min ago" */
+        uint64_t read_us; /* likewise, when the rows were read: what is left of a span is counted from it */
 };
 
 /* Finds out about the terminal. */

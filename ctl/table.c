@@ -77,8 +77,12 @@ char *format_percent(const struct row *row, const char *key, const struct output
 
 char *format_left(const struct row *row, const char *key, const struct output *output)
 {
-        (void)output;
-        return row_value(row, key) != NULL ? time_format_left(row_number(row, key)) : NULL;
+        const uint64_t left_us = row_number(row, key);
+        const uint64_t passed_us = output->now_us > output->read_us ? output->now_us - output->read_us : 0;
+
+        if (row_value(row, key) == NULL)
+                return NULL;
+        return time_format_left(left_us > passed_us ? left_us - passed_us : 0);
 }
 
 char *format_status(const struct row *row, const char *key, const struct output *output)
@@ -146,12 +150,14 @@ static void add_line(struct libscols_table *table, const struct output *output, 
         }
 }
 
-static void print_table(struct output *output, const struct listing *listing, const struct rows *rows)
+void listing_write(FILE *stream, const struct output *output, const struct listing *listing,
+                   const struct rows *rows)
 {
         struct libscols_table *table = table_new(output, listing);
 
         for (size_t i = 0; i < rows->count; i++)
                 add_line(table, output, listing, &rows->items[i]);
+        client_need(scols_table_set_stream(table, stream));
         (void)scols_print_table(table); /* the stream keeps the error */
         scols_unref_table(table);
 }
@@ -163,7 +169,7 @@ void listing_print(struct output *output, const struct listing *listing, const s
                 return;
         }
         if (rows->count > 0)
-                print_table(output, listing, rows);
+                listing_write(stdout, output, listing, rows);
         if (output->legend)
                 (void)printf("%s%zu %s.\n", rows->count > 0 ? "\n" : "", rows->count,
                              rows->count == 1 ? listing->noun : listing->nouns);

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "ctl/output.h"
 #include "ctl/row.h"
@@ -32,6 +33,10 @@ struct listing {
  * line that says so, and with JSON an empty array.
  */
 void listing_print(struct output *output, const struct listing *listing, const struct rows *rows);
+
+/* Writes the table alone. There is at least one row. */
+void listing_write(FILE *stream, const struct output *output, const struct listing *listing,
+                   const struct rows *rows);
 
 /* ---- formats of cells ---- */
 

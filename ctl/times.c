@@ -15,12 +15,22 @@
 #include "util/message.h"
 #include "util/timespan.h"
 
-uint64_t realtime_now(void)
+static uint64_t now_of(clockid_t clock)
 {
         struct timespec now;
 
-        (void)clock_gettime(CLOCK_REALTIME, &now);
+        (void)clock_gettime(clock, &now);
         return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t realtime_now(void)
+{
+        return now_of(CLOCK_REALTIME);
+}
+
+uint64_t monotonic_now(void)
+{
+        return now_of(CLOCK_MONOTONIC);
 }
 
 /* ---- formatting ---- */

@@ -3,9 +3,10 @@
 
 #include <stdint.h>
 
-/* Times for people, in the local time zone. All are CLOCK_REALTIME microseconds. */
+/* Times for people, in the local time zone. All are CLOCK_REALTIME microseconds, but for the second. */
 
 uint64_t realtime_now(void);
+uint64_t monotonic_now(void);
 
 /* Returned texts are owned by the caller; without memory the process ends. */
 char *time_format(uint64_t time_us);                       /* "2026-01-15 10:30:00" */

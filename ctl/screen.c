@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The screen is the alternate one of the terminal, so that resizing, which wraps lines anew, spoils nothing.
+ * Every line is written over the one before, all in one write, so that nothing flickers. Signals arrive
+ * through a descriptor, so that the terminal is restored outside of signal handlers.
+ */
+
+#include "ctl/screen.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "ctl/times.h"
+#include "util/memory.h"
+#include "util/timespan.h"
+
+/* The alternate screen, no cursor, no line wrapping. */
+#define ENTER "\033[?1049h\033[?25l\033[?7l"
+#define LEAVE "\033[?7h\033[?25h\033[?1049l"
+
+#define HOME        "\033[H"
+#define CLEAR_LINE  "\033[K"
+#define CLEAR_BELOW "\033[J"
+
+#define CONTROL_C '\003'
+
+/* Errors are those of a terminal that has gone; SIGHUP says so. */
+static void put(const char *text, size_t size)
+{
+        while (size > 0) {
+                ssize_t written = write(STDOUT_FILENO, text, size);
+                if (written < 0 && errno == EINTR)
+                        continue;
+                if (written <= 0)
+                        return;
+                text += written;
+                size -= (size_t)written;
+        }
+}
+
+/* ---- entering and leaving ---- */
+
+bool screen_possible(void)
+{
+        const char *terminal = getenv("TERM");
+
+        return isatty(STDOUT_FILENO) > 0 && terminal != NULL && *terminal != '\0' &&
+               strcmp(terminal, "dumb") != 0;
+}
+
+/* Keys are read one by one, and not shown. Ctrl-C and Ctrl-Z remain signals. */
+static void enter(struct screen *screen)
+{
+        screen->has_keys = tcgetattr(STDIN_FILENO, &screen->before) >= 0;
+        if (screen->has_keys) {
+                struct termios keys = screen->before;
+                keys.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+                keys.c_cc[VMIN] = 1;
+                keys.c_cc[VTIME] = 0;
+                screen->has_keys = tcsetattr(STDIN_FILENO, TCSADRAIN, &keys) >= 0;
+        }
+        put(ENTER, strlen(ENTER));
+}
+
+static void leave(struct screen *screen)
+{
+        put(LEAVE, strlen(LEAVE));
+        if (screen->has_keys)
+                (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &screen->before);
+}
+
+/* Those that the program has to react to; not one that it was started to ignore, as by nohup(1). */
+static void signals_fill(sigset_t *ret_set)
+{
+        static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH };
+        struct sigaction action;
+
+        (void)sigemptyset(ret_set);
+        for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+                if (sigaction(numbers[i], NULL, &action) >= 0 && action.sa_handler != SIG_IGN)
+                        (void)sigaddset(ret_set, numbers[i]);
+}
+
+int screen_begin(struct screen *screen)
+{
+        sigset_t set;
+
+        signals_fill(&set);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return -errno;
+        screen->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (screen->signals < 0) {
+                int error = -errno;
+                (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+                return error;
+        }
+        /* What is said about an error comes after the screen. */
+        (void)setvbuf(stderr, NULL, _IOFBF, BUFSIZ);
+        enter(screen);
+        screen->tick_us = screen->period_us = USEC_NEVER;
+        screen->begun = true;
+        return 0;
+}
+
+void screen_end(struct screen *screen)
+{
+        sigset_t set;
+
+        if (!screen->begun)
+                return;
+        screen->begun = false;
+        leave(screen);
+        (void)fflush(stderr);
+        (void)setvbuf(stderr, NULL, _IONBF, 0);
+        (void)close(screen->signals);
+        signals_fill(&set);
+        (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+        if (screen->ended_by > 0)
+                (void)raise(screen->ended_by);
+}
+
+/* By Ctrl-Z, until the shell continues it. */
+static void suspend(struct screen *screen)
+{
+        leave(screen);
+        (void)raise(SIGSTOP);
+        enter(screen);
+        screen_draw(screen, screen->period_us);
+}
+
+/* ---- drawing ---- */
+
+static void size_of_terminal(unsigned *ret_columns, unsigned *ret_rows)
+{
+        struct winsize size = { 0 };
+
+        (void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+        *ret_columns = size.ws_col > 0 ? size.ws_col : 80;
+        *ret_rows = size.ws_row > 0 ? size.ws_row : 24;
+}
+
+/*
+ * The lines as one text that draws them. Each line is cleared before it is written: after it, the cursor may
+ * be on its last character. No line feed follows the last row, which would scroll.
+ */
+static char *sequence_of(const char *lines, unsigned rows, size_t *ret_size)
+{
+        char *text = NULL;
+        FILE *stream = memory_need(open_memstream(&text, ret_size));
+        unsigned row = 0;
+
+        (void)fputs(HOME, stream);
+        for (; row < rows && *lines != '\0'; row++) {
+                int length = (int)strcspn(lines, "\n");
+                (void)fprintf(stream, "%s" CLEAR_LINE "%.*s", row > 0 ? "\n" : "", length, lines);
+                lines += length + (lines[length] == '\n');
+        }
+        if (row < rows)
+                (void)fprintf(stream, "%s" CLEAR_BELOW, row > 0 ? "\n" : "");
+        if (fclose(stream) != 0)
+                memory_exhausted();
+        return text;
+}
+
+char *screen_picture(struct screen *screen)
+{
+        unsigned columns, rows;
+
+        size_of_terminal(&columns, &rows);
+        return screen->draw(screen->userdata, columns, rows);
+}
+
+void screen_draw(struct screen *screen, uint64_t period_us)
+{
+        unsigned columns, rows;
+        size_t size = 0;
+
+        size_of_terminal(&columns, &rows);
+        char *lines = screen->draw(screen->userdata, columns, rows);
+        char *text = sequence_of(lines, rows, &size);
+        put(text, size);
+        free(text);
+        free(lines);
+        screen->period_us = period_us;
+        screen->tick_us = period_us < USEC_NEVER ? monotonic_now() + period_us : USEC_NEVER;
+}
+
+/* ---- waiting ---- */
+
+static void handle_signals(struct screen *screen)
+{
+        struct signalfd_siginfo info;
+
+        while (read(screen->signals, &info, sizeof(info)) == sizeof(info))
+                switch (info.ssi_signo) {
+                case SIGWINCH:
+                        screen_draw(screen, screen->period_us);
+                        break;
+                case SIGTSTP:
+                        suspend(screen);
+                        break;
+                case SIGINT:
+                        screen->quit = true;
+                        break;
+                default:
+                        screen->ended_by = (int)info.ssi_signo;
+                        break;
+                }
+}
+
+static void handle_keys(struct screen *screen)
+{
+        char keys[64];
+        ssize_t count = read(STDIN_FILENO, keys, sizeof(keys));
+
+        if (count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN))
+                screen->has_keys = false; /* the terminal has gone */
+        for (ssize_t i = 0; i < count; i++)
+                if (keys[i] == 'q' || keys[i] == 'Q' || keys[i] == CONTROL_C)
+                        screen->quit = true;
+}
+
+/* How long to wait, CLOCK_MONOTONIC: until something is due for us or for the bus. */
+static uint64_t limit(const struct screen *screen, sd_bus *bus, uint64_t timeout_us)
+{
+        uint64_t now = monotonic_now(), bus_us = USEC_NEVER;
+        uint64_t until_us = timeout_us < USEC_NEVER - now ? now + timeout_us : USEC_NEVER;
+
+        if (sd_bus_get_timeout(bus, &bus_us) >= 0 && bus_us < until_us)
+                until_us = bus_us;
+        if (screen->tick_us < until_us)
+                until_us = screen->tick_us;
+        return until_us;
+}
+
+int screen_wait(struct screen *screen, sd_bus *bus, uint64_t timeout_us)
+{
+        const int fd = sd_bus_get_fd(bus), events = sd_bus_get_events(bus);
+        const uint64_t until_us = limit(screen, bus, timeout_us), now = monotonic_now();
+        const uint64_t left_us = until_us > now ? until_us - now : 0;
+        const struct timespec left = { (time_t)(left_us / USEC_PER_SEC),
+                                       (long)(left_us % USEC_PER_SEC * 1000) };
+        struct pollfd polled[] = {
+                { .fd = fd, .events = (short)events },
+                { .fd = screen->signals, .events = POLLIN },
+                { .fd = screen->has_keys ? STDIN_FILENO : -1, .events = POLLIN },
+        };
+
+        if (fd < 0 || events < 0)
+                return fd < 0 ? fd : events;
+        if (ppoll(polled, sizeof(polled) / sizeof(*polled), until_us < USEC_NEVER ? &left : NULL, NULL) < 0)
+                return errno == EINTR ? 0 : -errno;
+        if (polled[1].revents != 0)
+                handle_signals(screen);
+        if (polled[2].revents != 0)
+                handle_keys(screen);
+        if (screen->quit || screen->ended_by > 0)
+                return -ECANCELED;
+        if (monotonic_now() >= screen->tick_us)
+                screen_draw(screen, screen->period_us);
+        return 0;
+}

@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: MIT
+"""jobwatchctl watch: what a terminal shows, whatever happens to it and to the service, and the lines in a pipe."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import unittest
+
+from ctl_rig import CtlTest, subscribed
+from harness import EX_OK, PATIENCE, end_with_parent
+
+EX_UNKNOWN, EX_SERVICE = 66, 69
+LEAVE = "\033[?7h\033[?25h\033[?1049l"
+SCENARIO = ("[job 5]\ndescription = Import of members\nstep = 0s Running | {\"done\": 260, \"total\": 400}\n"
+            "[job 6]\ndescription = Bulk edit\nstep = 0s Running | café\n")
+
+
+def begin():
+    """No signal is ignored, whatever has started the test."""
+    end_with_parent()
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def become_foreground():
+    """The standard input becomes the terminal of a new session, so that its keys make signals."""
+    begin()
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+class Screen:
+    """`jobwatchctl watch …` on a terminal."""
+
+    def __init__(self, test, *words, columns=80, rows=24, env=None):
+        self.primary, self.secondary = pty.openpty()
+        test.addCleanup(os.close, self.primary)
+        test.addCleanup(os.close, self.secondary)
+        self.columns, self.rows = columns, rows
+        self.set_size()
+        self.before = termios.tcgetattr(self.secondary)
+        command = {**test.command("watch", *words, env={"TERM": "xterm", **(env or {})}), "stdin": self.secondary}
+        self.process = subprocess.Popen(**command, stdout=self.secondary, stderr=self.secondary, preexec_fn=become_foreground)
+        test.addCleanup(self.process.wait)
+        test.addCleanup(self.process.kill)
+        self.test, self.shown = test, ""
+
+    def set_size(self):
+        fcntl.ioctl(self.primary, termios.TIOCSWINSZ, struct.pack("HHHH", self.rows, self.columns, 0, 0))
+
+    def resize(self, columns, rows=24):
+        self.columns, self.rows = columns, rows
+        self.set_size()
+
+    def key(self, key):
+        os.write(self.primary, key.encode())
+
+    def read(self, patience=0.05):
+        """All that has been shown so far. A line feed of the program is two characters."""
+        data = b""
+        while select.select([self.primary], [], [], patience if not data else 0)[0]:
+            data += os.read(self.primary, 65536)
+        self.shown += data.decode()
+        return self.shown
+
+    def lines(self):
+        """Of the last picture that is complete, without colours."""
+        picture = self.read().rpartition("\033[H")[2].partition("\033[?7h")[0]
+        return [line for line in re.sub("\033\\[[0-9;]*[mKJ]", "", picture).replace("\r", "").split("\n") if line]
+
+    def wait_for(self, *patterns):
+        """Until a picture has all of them; returns its lines, which are no longer than the terminal is wide."""
+        def match():
+            text = "\n".join(self.lines())
+            return all(re.search(pattern, text) for pattern in patterns)
+        try:
+            self.test.wait_until(match)
+        except AssertionError as error:
+            raise AssertionError(f"{patterns} is not shown: {self.shown[-2000:]!r}") from error
+        return self.lines()
+
+    def is_restored(self):
+        """The cursor, the screen, echo and lines are as before."""
+        shown = self.read()
+        return shown.count(LEAVE) == shown.count("\033[?1049h") and termios.tcgetattr(self.secondary) == self.before
+
+    def end(self):
+        """(exit status, what is shown after the screen)."""
+        self.test.wait_until(lambda: self.read() is not None and self.process.poll() is not None)
+        self.test.assertTrue(self.is_restored(), self.shown[-500:])
+        return self.process.returncode, self.read().rpartition(LEAVE)[2].replace("\r", "")
+
+
+class WatchTest(CtlTest):
+    def start_two(self, **how):
+        self.start(SCENARIO, [5, 6], **how)
+        for job in (5, 6):
+            self.daemon.wait_for(rf"Job {job}.*\[seen")
+
+
+class Picture(WatchTest):
+    def test_each_width_with_and_without_colour(self):
+        self.start_two()
+        self.fake.job(6, status="Failed", result="Row 17: \033[2J no")
+        self.daemon.wait_for(r"Job 6.*\[failed")
+        for columns in (40, 80, 200):
+            for env in ({}, {"NO_COLOR": "1"}):
+                with self.subTest(columns=columns, env=env):
+                    screen = Screen(self, 5, 6, columns=columns, env=env)
+                    lines = screen.wait_for("1 open, 1 ended", "Running", r"\[#+-+\] +65%", "Failed", "Row 17: \ufffd\\[2J no")
+                    self.assertLessEqual(max(map(len, lines)), columns)
+                    self.assertEqual("\033[31m" in screen.shown, not env)
+                    self.assertNotIn("\033[2J", screen.shown)
+                    screen.key("q")
+                    status, left = screen.end()
+                    self.assertEqual(status, EX_OK)
+                    self.assertIn("65%", left)  # the last picture remains
+
+    def test_it_follows_the_jobs(self):
+        self.start_two()
+        screen = Screen(self)
+        screen.wait_for("2 open, 0 ended", "5 +Import of mem.* +Running", "café")
+        self.fake.job(5, result="99%")
+        screen.wait_for(r"\] +99%")
+        self.fake.job(6, status="Completed", result="12 tariffs")
+        lines = screen.wait_for("1 open, 1 ended", "Completed .* 12 tariffs")
+        self.assertRegex(lines[-1], " 6 ")  # below those that are open
+        self.fake.job(7, status="Queued")
+        self.out("add", "7")
+        screen.wait_for("2 open, 1 ended", "7 .* Queued")
+
+    def test_the_time_passes_without_questions(self):
+        """While nothing happens, the service gets no message."""
+        self.start_two()
+        screen = Screen(self)
+        screen.wait_for("Running +[3-9]s")
+        monitor = self.bus.monitor()
+        self.addCleanup(monitor.stdout.close)
+        self.addCleanup(monitor.wait)
+        self.addCleanup(monitor.kill)
+        shown = "\n".join(screen.lines())
+        seconds = int(re.search(r"Running +(\d+)s", shown).group(1))
+        screen.wait_for(f"Running +{seconds + 3}s")
+        self.out("status")
+        said = b""
+        while b"GetStatus" not in said:
+            self.assertTrue(select.select([monitor.stdout], [], [], PATIENCE)[0])
+            said += os.read(monitor.stdout.fileno(), 65536)
+        self.assertNotIn(b"List", said)
+
+    def test_a_size_that_changes(self):
+        """Below 72 columns there are lines instead of a table."""
+        self.start_two()
+        screen = Screen(self, columns=200)
+        screen.wait_for("ELAPSED")
+        for columns in (40, 80, 41, 120):
+            screen.resize(columns)
+            self.wait_until(lambda table=columns >= 72: ("ELAPSED" in "\n".join(screen.lines())) == table)
+            lines = screen.wait_for("65%")
+            self.assertLessEqual(max(map(len, lines)), columns)
+
+    def test_more_jobs_than_there_is_room_for(self):
+        self.start("[jobs 100-199]\nstep = 0s Running\n", range(100, 200))
+        self.wait_until(lambda: all(row["Observed"] for row in self.json("list")))
+        screen = Screen(self, columns=80, rows=10)
+        lines = screen.wait_for("100 open", r"\.\.\. 94 more")
+        self.assertLessEqual(len(lines), 10)
+        screen.resize(40, 10)
+        screen.wait_for(r"\.\.\. 99 more")
+        screen.resize(80, 150)
+        screen.wait_for("199 ")
+
+
+class Restart(WatchTest):
+    def test_a_job_that_ends_while_the_service_is_killed(self):
+        self.start_two()
+        for words in ((), (5, 6)):
+            with self.subTest(words):
+                screen = Screen(self, *words)
+                screen.wait_for("5 .*Running")
+                self.daemon.process.kill()
+                self.daemon.wait_exit()
+                screen.wait_for("jobwatchd is not running", "5 .*Running")
+                self.fake.job(5, status="Completed", result="12 rows")
+                self.start_again()
+                screen.wait_for("1 open, 1 ended", "5 .*Completed .*12 rows")
+                screen.key("q")
+                self.assertEqual(screen.end()[0], EX_OK)
+                self.fake.job(5, status="Running", result="1%")
+                self.out("add", "5")
+                self.wait_until(lambda: self.json("list", "5")[0]["Outcome"] == "open")
+
+    def test_q_while_it_is_stuck(self):
+        """A call has no reply for a long time."""
+        self.start_two()
+        screen = Screen(self)
+        screen.wait_for("5 .*Running")
+        self.daemon.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(self.daemon.process.send_signal, signal.SIGCONT)
+        stuck = Screen(self)
+        self.wait_until(lambda: "\033[?1049h" in stuck.read())
+        stuck.key("q")
+        self.assertEqual(stuck.end(), (EX_OK, ""))
+        screen.key("q")
+        self.assertEqual(screen.end()[0], EX_OK)
+
+
+class End(WatchTest):
+    def test_each_way_to_end_restores_the_terminal(self):
+        self.start_two()
+        for name, end, expected in (
+                ("q", lambda screen: screen.key("q"), EX_OK), ("Ctrl-C", lambda screen: screen.key("\x03"), EX_OK),
+                ("SIGINT", lambda screen: screen.process.send_signal(signal.SIGINT), EX_OK),
+                ("SIGTERM", lambda screen: screen.process.terminate(), -signal.SIGTERM),
+                ("SIGHUP", lambda screen: screen.process.send_signal(signal.SIGHUP), -signal.SIGHUP),
+                ("Ctrl-\\", lambda screen: screen.key("\x1c"), -signal.SIGQUIT)):
+            with self.subTest(name):
+                screen = Screen(self)
+                screen.wait_for("5 .*Running")
+                self.assertFalse(screen.is_restored())
+                end(screen)
+                status, left = screen.end()
+                self.assertEqual(status, expected)
+                self.assertEqual("Import of" in left, expected == EX_OK)
+
+    def test_stopped_by_the_shell_and_continued(self):
+        self.start_two()
+        screen = Screen(self)
+        screen.wait_for("5 .*Running")
+        screen.key("\x1a")
+        self.wait_until(lambda: re.search(r"(?m)^State:\s+T", self.state_of(screen.process.pid)))
+        self.assertTrue(screen.is_restored())
+        self.fake.job(5, result="77%")
+        self.daemon.wait_for("77%")
+        screen.process.send_signal(signal.SIGCONT)
+        screen.wait_for("77%")
+        self.assertFalse(screen.is_restored())
+        screen.key("q")
+        self.assertEqual(screen.end()[0], EX_OK)
+
+    @staticmethod
+    def state_of(pid):
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            return file.read()
+
+    def test_errors_are_said_after_the_screen(self):
+        self.start_two()
+        status, left = Screen(self, 5, 8).end()
+        self.assertEqual(status, EX_UNKNOWN)
+        self.assertEqual(left, "jobwatchctl: job 8 is not watched; to watch it, use 'jobwatchctl add'\n")
+
+    def test_without_a_terminal_for_keys(self):
+        """Standard input is elsewhere."""
+        self.start_two()
+        primary, secondary = pty.openpty()
+        self.addCleanup(os.close, primary)
+        with subprocess.Popen(**self.command("watch", env={"TERM": "xterm"}), stdout=secondary, stderr=secondary,
+                              preexec_fn=begin) as process:
+            os.close(secondary)
+            shown = b""
+            while b"Running" not in shown:
+                self.assertTrue(select.select([primary], [], [], PATIENCE)[0])
+                shown += os.read(primary, 65536)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(PATIENCE), EX_OK)
+
+
+class Lines(WatchTest):
+    def follow(self, *words):
+        process = subprocess.Popen(**self.command("watch", *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, preexec_fn=end_with_parent)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        self.wait_until(lambda: process.poll() is not None or subscribed(self.bus))
+        return process
+
+    def line(self, process):
+        self.assertTrue(select.select([process.stdout], [], [], PATIENCE)[0])
+        return process.stdout.readline()
+
+    def follow_until_ready(self, *words):
+        """Once it has printed an event, it prints all that happen from then on."""
+        process = self.follow(*words)
+        count = 0
+        while not select.select([process.stdout], [], [], 0.2)[0]:
+            count += 1
+            self.fake.job(5, result=f"{count} rows")
+            self.daemon.wait_for(f"{count} rows")
+        while f"{count} rows" not in self.line(process):
+            pass
+        return process
+
+    def test_a_line_for_each_event(self):
+        self.start_two()
+        process = self.follow_until_ready()
+        self.fake.job(5, status="Completed", result="a\nb")
+        self.assertRegex(self.line(process), r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d Job 5 \(Import of members\): "
+                                             r"Running → Completed: a\\nb \[succeeded\]\n$")
+        self.fake.job(6, status="Failed", result="Row 17")
+        self.assertRegex(self.line(process), r" Job 6 \(Bulk edit\): Running → Failed: Row 17 \[failed\]\n$")
+        process.terminate()
+        self.assertEqual((process.wait(PATIENCE), process.stderr.read()), (-signal.SIGTERM, ""))
+
+    def test_only_these_jobs_as_json(self):
+        self.start_two()
+        process = self.follow_until_ready("5", "--json=short")
+        self.fake.job(6, status="Failed")
+        self.daemon.wait_for(r"Job 6.*\[failed")
+        self.fake.job(5, status="Completed")
+        event = json.loads(self.line(process))
+        self.assertEqual((event["Job"], event["Event"], event["Status"]), (5, "succeeded", "Completed"))
+
+    def test_what_happens_while_the_service_is_killed(self):
+        self.start_two()
+        process = self.follow_until_ready()
+        self.daemon.process.kill()
+        self.daemon.wait_exit()
+        self.fake.job(5, status="Completed")
+        self.start_again()
+        self.assertIn("Running → Completed", self.line(process))
+
+    def test_a_terminal_that_cannot_draw_gets_lines(self):
+        self.start_two()
+        screen = Screen(self, env={"TERM": "dumb"})
+        self.wait_until(lambda: subscribed(self.bus))
+        count = 0
+        while "Job 5" not in screen.read(0.2):
+            count += 1
+            self.fake.job(5, result=f"{count} rows")
+        self.assertNotIn("\033", screen.read())
+
+    def test_a_job_that_is_not_watched(self):
+        self.start_two()
+        self.says(EX_UNKNOWN, "job 8 is not watched; to watch it", "watch", "5", "8")
+
+    def test_without_a_service(self):
+        self.says(EX_SERVICE, "jobwatchd is not running", "watch")
+
+
+if __name__ == "__main__":
+    unittest.main()

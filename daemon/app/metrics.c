@@ -252,8 +252,9 @@ static void write_api(const struct writer *writer, const struct metrics_facts *f
         write_rates(writer, &facts->status);
         describe(writer, "poll_lag_seconds", "gauge", "How long the most overdue poll has been due.");
         write_seconds(writer, "poll_lag_seconds", "", NO_LABELS, jobs->lag_us);
-        write_number(writer, "feed_active", "Whether the change feed shows changes.",
-                     jobs->feed_works ? 1 : 0);
+        describe(writer, "feed_active", "gauge", "Whether the change feed works; absent if it is not used.");
+        if (jobs->feed_works || jobs->feed_problem != NULL)
+                write_count(writer, "feed_active", NO_LABELS, jobs->feed_works ? 1 : 0);
         describe(writer, "feed_last_success_timestamp_seconds", "gauge",
                  "When a page of the change feed was read last.");
         write_time(writer, "feed_last_success_timestamp_seconds", NO_LABELS,

@@ -124,14 +124,14 @@ void screen_end(struct screen *screen)
         signals_fill(&set);
         (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
         if (screen->ended_by > 0)
-                (void)raise(screen->ended_by);
+                (void)kill(getpid(), screen->ended_by);
 }
 
 /* By Ctrl-Z, until the shell continues it. */
 static void suspend(struct screen *screen)
 {
         leave(screen);
-        (void)raise(SIGSTOP);
+        (void)kill(getpid(), SIGSTOP);
         enter(screen);
         screen_draw(screen, screen->period_us);
 }

@@ -64,7 +64,9 @@ static bool is_word(char c)
 /* The character at an offset; NUL beyond the end. */
 static char peek(const struct reading *reading, size_t offset)
 {
-        return (size_t)(reading->end - reading->at) > offset ? reading->at[offset] : '\0';
+        if ((size_t)(reading->end - reading->at) <= offset)
+                return '\0';
+        return reading->at[offset];
 }
 
 static void skip_blanks(struct reading *reading)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """jobwatchctl watch: what a terminal shows, whatever happens to it and to the service, and the lines in a pipe."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -8,9 +9,11 @@ import pty
 import re
 import select
 import signal
+import sqlite3
 import struct
 import subprocess
 import termios
+import time
 import unittest
 
 from ctl_rig import CtlTest, subscribed
@@ -135,6 +138,22 @@ class Picture(WatchTest):
         self.fake.job(7, status="Queued")
         self.out("add", "7")
         screen.wait_for("2 open, 1 ended", "7 .* Queued")
+
+    def test_the_time_that_is_left_runs_down(self):
+        """Similar jobs took a minute."""
+        self.start("[jobs 5-8]\ndescription = Import %i\nstep = 0s Running\n", range(5, 9))
+        self.wait_until(lambda: all(row["Observed"] for row in self.json("list")))
+        for job in (5, 6, 7):
+            self.fake.job(job, status="Completed")
+            self.daemon.wait_for(rf"Job {job}.*\[succeeded")
+        self.daemon.stop()
+        with contextlib.closing(sqlite3.connect(self.state / "jobwatchd.db")) as connection, connection:
+            connection.execute("UPDATE jobs SET first_us = changed_us - 60000000 WHERE id < 8")
+            connection.execute(f"UPDATE jobs SET first_us = {time.time_ns() // 1000} WHERE id = 8")
+        self.start_again()
+        screen = Screen(self, 8)
+        left = int(re.search(r"~(\d+)s", "\n".join(screen.wait_for(r"Running.*~[1-5]\ds"))).group(1))
+        screen.wait_for(f"~{left - 2}s")
 
     def test_the_time_passes_without_questions(self):
         """While nothing happens, the service gets no message."""

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Owns the event loop and all parts, builds them in the order of their dependencies, and decides when the
- * process ends: on SIGTERM or SIGINT, when all jobs have ended, after the one round of --once, or when
+ * Runs the event loop of all parts, and decides when the process ends: on SIGTERM or SIGINT, when all jobs
+ * have ended, after the one round of --once, or when
  * --timeout expires.
  */
 
 #include "app/daemon.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,30 +15,18 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
-#include "app/api_connection.h"
-#include "app/control.h"
 #include "app/ending.h"
-#include "app/metrics_file.h"
-#include "app/reload.h"
+#include "app/parts.h"
 #include "app/signals.h"
 #include "app/status_line.h"
 #include "app/status_text.h"
 #include "app/summary.h"
-#include "bus/connection.h"
-#include "delivery/outbox.h"
 #include "journal/message_ids.h"
 #include "monitor/last_run.h"
-#include "monitor/monitor.h"
-#include "monitor/recorder.h"
 #include "platform/clock.h"
-#include "state/state.h"
-#include "util/cleanup.h"
 #include "util/message.h"
-#include "util/text.h"
 #include "util/timer.h"
 #include "util/timespan.h"
-
-DEFINE_CLEANUP(char, secret_free)
 
 /* How often the journal gets a summary. */
 #define SUMMARY_INTERVAL_US (1 * USEC_PER_DAY)
@@ -48,19 +35,7 @@ DEFINE_CLEANUP(char, secret_free)
 #define BUS_WAIT_US (1 * USEC_PER_SEC)
 
 struct daemon {
-        const struct daemon_options *options;
-        struct config *config;
-        struct journal *journal;
-        sd_event *event;
-        struct state *state;
-        struct api_connection connection;
-        struct bus_connection *bus;
-        struct outbox *outbox;
-        struct recorder *recorder;
-        struct monitor *monitor;
-        struct reload *reload;
-        struct control *control; /* NULL: there is no D-Bus API */
-        struct metrics_file *metrics_file;
+        struct parts parts;
         sd_event_source *timeout;
         sd_event_source *summary;
         struct status_line *status;
@@ -71,8 +46,6 @@ struct daemon {
         char *last_status;    /* STATUS= after the end; NULL: none */
 };
 
-DEFINE_CLEANUP(struct outbox_load, outbox_load_free)
-
 /* ---- exit ---- */
 
 /* Nothing new is started from now on; running hooks are asked to end. */
@@ -80,31 +53,32 @@ static void end(struct daemon *daemon, enum exit_status status, bool wait_for_ho
 {
         daemon->timeout = sd_event_source_disable_unref(daemon->timeout);
         daemon->summary = sd_event_source_disable_unref(daemon->summary);
-        control_stop(daemon->control);
-        metrics_file_stop(daemon->metrics_file);
-        reload_stop(daemon->reload);
-        monitor_stop(daemon->monitor);
-        outbox_stop(daemon->outbox);
+        control_stop(daemon->parts.control);
+        metrics_file_stop(daemon->parts.metrics_file);
+        reload_stop(daemon->parts.reload);
+        monitor_stop(daemon->parts.monitor);
+        outbox_stop(daemon->parts.outbox);
         ending_begin(&daemon->ending, status, wait_for_hooks);
 }
 
 /* All jobs have ended, and no delivery is pending. */
 static void exit_when_finished(struct daemon *daemon, const struct monitor_counts *counts)
 {
-        const struct outbox_counts deliveries = outbox_count(daemon->outbox);
-        bool when_done = daemon->config->exit_when == EXIT_DONE;
+        const struct outbox_counts deliveries = outbox_count(daemon->parts.outbox);
+        bool when_done = daemon->parts.config->exit_when == EXIT_DONE;
         enum exit_status status = EXIT_STATUS_SUCCESS;
 
-        if (daemon->options->once)
+        if (daemon->parts.options->once)
                 status = exit_status_of_round(counts, deliveries.state_error);
         if (counts->report_error < 0)
-                journal_print(daemon->journal, LOG_ERR, "Cannot write the report to standard output: %s.",
+                journal_print(daemon->parts.journal, LOG_ERR,
+                              "Cannot write the report to standard output: %s.",
                               strerror(-counts->report_error));
         if (status == EXIT_STATUS_SUCCESS && when_done)
                 status = exit_status_when_done(counts, deliveries.abandoned);
 
         if (when_done)
-                summary_log_abandoned(daemon->journal, deliveries.abandoned);
+                summary_log_abandoned(daemon->parts.journal, deliveries.abandoned);
         daemon->last_status = summary_of_end(counts, deliveries.abandoned);
         end(daemon, status, false);
 }
@@ -114,19 +88,20 @@ static void on_idle(void *userdata)
 {
         struct daemon *daemon = userdata;
 
-        if (ending_has_begun(&daemon->ending) || !monitor_is_idle(daemon->monitor))
+        if (ending_has_begun(&daemon->ending) || !monitor_is_idle(daemon->parts.monitor))
                 return;
 
-        struct monitor_counts counts = monitor_count(daemon->monitor);
-        bool exit_when_done = daemon->config->exit_when == EXIT_DONE;
+        struct monitor_counts counts = monitor_count(daemon->parts.monitor);
+        bool exit_when_done = daemon->parts.config->exit_when == EXIT_DONE;
 
-        if (!daemon->idle_reported && !daemon->options->once)
-                summary_log_finished(daemon->journal, &counts,
-                                     !exit_when_done                  ? "Nothing left to poll."
-                                     : outbox_is_idle(daemon->outbox) ? "Exiting."
-                                                                      : "Waiting for hooks, then exiting.");
+        if (!daemon->idle_reported && !daemon->parts.options->once)
+                summary_log_finished(daemon->parts.journal, &counts,
+                                     !exit_when_done ? "Nothing left to poll."
+                                     : outbox_is_idle(daemon->parts.outbox)
+                                             ? "Exiting."
+                                             : "Waiting for hooks, then exiting.");
         daemon->idle_reported = true;
-        if (outbox_is_idle(daemon->outbox) && (daemon->options->once || exit_when_done))
+        if (outbox_is_idle(daemon->parts.outbox) && (daemon->parts.options->once || exit_when_done))
                 exit_when_finished(daemon, &counts);
 }
 
@@ -138,8 +113,8 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
         if (ending_has_begun(&daemon->ending))
                 return 0;
         (void)sd_notify(false, "STOPPING=1");
-        journal_print_about(daemon->journal, LOG_INFO, MESSAGE_ID_STOPPING, 0, NULL, "Received %s, stopping.",
-                            info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+        journal_print_about(daemon->parts.journal, LOG_INFO, MESSAGE_ID_STOPPING, 0, NULL,
+                            "Received %s, stopping.", info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
 
         /* Running hooks get some time to end. Deliveries not done by then are made after the next start. */
         end(daemon, EXIT_STATUS_SUCCESS, true);
@@ -151,13 +126,13 @@ static int on_timeout(sd_event_source *source, uint64_t time_us, void *userdata)
         (void)source;
         (void)time_us;
         struct daemon *daemon = userdata;
-        struct monitor_counts counts = monitor_count(daemon->monitor);
+        struct monitor_counts counts = monitor_count(daemon->parts.monitor);
         char span[TIMESPAN_TEXT_MAX];
 
         daemon->last_status = format_message("--timeout %s expired: %zu of %zu job%s still open",
-                                             timespan_format(daemon->options->timeout_us, span), counts.open,
-                                             counts.watched, plural(counts.watched));
-        journal_print(daemon->journal, LOG_WARNING, "%s. Exiting.", daemon->last_status);
+                                             timespan_format(daemon->parts.options->timeout_us, span),
+                                             counts.open, counts.watched, plural(counts.watched));
+        journal_print(daemon->parts.journal, LOG_WARNING, "%s. Exiting.", daemon->last_status);
         end(daemon, EXIT_STATUS_TIMEOUT, false);
         return 0;
 }
@@ -167,13 +142,13 @@ static int on_timeout(sd_event_source *source, uint64_t time_us, void *userdata)
 static struct status_facts collect_facts(struct daemon *daemon, uint64_t now_us)
 {
         return (struct status_facts){
-                .config = daemon->config,
-                .jobs = monitor_count(daemon->monitor),
-                .deliveries = outbox_count(daemon->outbox),
-                .state_error = recorder_state_error(daemon->recorder),
+                .config = daemon->parts.config,
+                .jobs = monitor_count(daemon->parts.monitor),
+                .deliveries = outbox_count(daemon->parts.outbox),
+                .state_error = recorder_state_error(daemon->parts.recorder),
                 .state_slow = daemon->state_slow,
-                .state_disk_is_low = state_disk_is_low(daemon->state),
-                .journal_stuck = journal_is_stuck(daemon->journal),
+                .state_disk_is_low = state_disk_is_low(daemon->parts.state),
+                .journal_stuck = journal_is_stuck(daemon->parts.journal),
                 .reload_failed = daemon->reload_failed,
                 .now_us = now_us,
                 .wall_us = clock_wall_us(),
@@ -196,142 +171,37 @@ static char *describe_status(void *userdata, uint64_t now_us, bool *ret_stable)
 static void on_state_slow(void *userdata, bool is_slow)
 {
         struct daemon *daemon = userdata;
-        const char *directory = config_state_directory(daemon->config);
+        const char *directory = config_state_directory(daemon->parts.config);
 
         daemon->state_slow = is_slow;
         if (is_slow)
-                journal_print(daemon->journal, LOG_WARNING,
+                journal_print(daemon->parts.journal, LOG_WARNING,
                               "Writing to %s takes longer than 10s. Polling continues; events and hooks wait "
                               "until the disk responds.",
                               directory);
         else
-                journal_print(daemon->journal, LOG_NOTICE, "The disk of %s responds again.", directory);
+                journal_print(daemon->parts.journal, LOG_NOTICE, "The disk of %s responds again.", directory);
 }
 
 static int on_summary(sd_event_source *source, uint64_t time_us, void *userdata)
 {
         struct daemon *daemon = userdata;
 
-        struct monitor_counts counts = monitor_count(daemon->monitor);
+        struct monitor_counts counts = monitor_count(daemon->parts.monitor);
 
-        summary_log_daily(daemon->journal, daemon->config, &counts);
+        summary_log_daily(daemon->parts.journal, daemon->parts.config, &counts);
         timer_start_at(source, time_us + SUMMARY_INTERVAL_US);
         return 0;
-}
-
-/* ---- building ---- */
-
-static enum exit_status open_state(struct daemon *daemon)
-{
-        CLEANUP(cleanup_free) char *message = NULL;
-        const char *directory = config_state_directory(daemon->config);
-
-        int r = state_open(daemon->event, directory, &message, &daemon->state);
-        if (r >= 0)
-                return EXIT_STATUS_SUCCESS;
-        journal_print(daemon->journal, LOG_ERR, "%s", message != NULL ? message : strerror(-r));
-        return EXIT_STATUS_STATE;
-}
-
-static void on_spend(void *userdata)
-{
-        struct daemon *daemon = userdata;
-
-        monitor_spend(daemon->monitor);
-}
-
-static void on_sign_in_response(void *userdata, enum failure failure, uint64_t duration_us)
-{
-        struct daemon *daemon = userdata;
-
-        monitor_count_sign_in(daemon->monitor, failure, duration_us);
-}
-
-static void on_sign_in(void *userdata, const struct token_result *answer)
-{
-        struct daemon *daemon = userdata;
-
-        monitor_take_sign_in(daemon->monitor, answer);
-}
-
-static bool reread_token(void *userdata)
-{
-        struct daemon *daemon = userdata;
-
-        if (api_connection_reread_token(&daemon->connection, daemon->config) <= 0)
-                return false;
-        journal_print(daemon->journal, LOG_NOTICE, "The API token has been replaced. Using the new one.");
-        return true;
-}
-
-static struct api_connection_parts connection_parts_of(struct daemon *daemon, const struct config *config)
-{
-        return (struct api_connection_parts){
-                .event = daemon->event,
-                .state = daemon->state,
-                .journal = daemon->journal,
-                .config = config,
-                .on_spend = on_spend,
-                .on_sign_in_response = on_sign_in_response,
-                .on_sign_in = on_sign_in,
-                .userdata = daemon,
-        };
-}
-
-/* -EINVAL: a file of a hook cannot be used, which was logged. */
-static int build_outbox(struct daemon *daemon)
-{
-        CLEANUP(cleanup_outbox_load_free) struct outbox_load *load = NULL;
-
-        int r = bus_connection_new(daemon->event, &daemon->bus);
-        if (r >= 0)
-                r = outbox_load(state_store(daemon->state), daemon->config, &load);
-        if (r < 0)
-                return r;
-
-        const struct outbox_parts outbox = {
-                .event = daemon->event,
-                .state = daemon->state,
-                .journal = daemon->journal,
-                .bus = daemon->bus,
-                .config = daemon->config,
-                .once = daemon->options->once,
-                .on_idle = on_idle,
-                .userdata = daemon,
-        };
-        return outbox_new(&outbox, load, &daemon->outbox);
-}
-
-static int build_parts(struct daemon *daemon)
-{
-        daemon->recorder =
-                recorder_new(daemon->event, daemon->state, daemon->outbox, daemon->journal, daemon->config);
-
-        const struct monitor_parts parts = {
-                .event = daemon->event,
-                .nexudus = daemon->connection.nexudus,
-                .session = daemon->connection.session,
-                .state = daemon->state,
-                .recorder = daemon->recorder,
-                .journal = daemon->journal,
-                .config = daemon->config,
-                .once = daemon->options->once,
-                .report = daemon->options->once,
-                .on_idle = on_idle,
-                .reread_token = reread_token,
-                .userdata = daemon,
-        };
-        return monitor_new(&parts, &daemon->monitor);
 }
 
 static void on_jobs_changed(void *userdata)
 {
         struct daemon *daemon = userdata;
 
-        if (monitor_count(daemon->monitor).open > 0)
+        if (monitor_count(daemon->parts.monitor).open > 0)
                 daemon->idle_reported = false;
         status_line_send(daemon->status);
-        control_tell_jobs_changed(daemon->control);
+        control_tell_jobs_changed(daemon->parts.control);
 }
 
 static void on_reload_end(void *userdata, bool succeeded)
@@ -342,61 +212,13 @@ static void on_reload_end(void *userdata, bool succeeded)
         on_jobs_changed(daemon);
 }
 
-static void build_reload(struct daemon *daemon)
-{
-        const struct reload_parts parts = {
-                .path = daemon->options->path,
-                .overrides = daemon->options->overrides,
-                .config = &daemon->config,
-                .state = daemon->state,
-                .journal = daemon->journal,
-                .outbox = daemon->outbox,
-                .recorder = daemon->recorder,
-                .monitor = daemon->monitor,
-                .connection = &daemon->connection,
-                .api = connection_parts_of(daemon, NULL),
-                .on_end = on_reload_end,
-                .userdata = daemon,
-        };
-        daemon->reload = reload_new(&parts);
-}
-
 static struct status_facts describe_facts(void *userdata)
 {
         struct daemon *daemon = userdata;
         uint64_t now_us = 0;
 
-        (void)sd_event_now(daemon->event, CLOCK_BOOTTIME, &now_us);
+        (void)sd_event_now(daemon->parts.event, CLOCK_BOOTTIME, &now_us);
         return collect_facts(daemon, now_us);
-}
-
-/*
- * Both show how the service is. Services have a D-Bus API; by hand it is there if a name is given, which is
- * not that of the service.
- */
-static int build_observers(struct daemon *daemon)
-{
-        const struct control_parts parts = {
-                .event = daemon->event,
-                .bus = daemon->bus,
-                .state = daemon->state,
-                .journal = daemon->journal,
-                .monitor = daemon->monitor,
-                .recorder = daemon->recorder,
-                .outbox = daemon->outbox,
-                .config = &daemon->config,
-                .instance = daemon->options->instance,
-                .describe = describe_facts,
-                .on_jobs_changed = on_jobs_changed,
-                .userdata = daemon,
-        };
-
-        if (daemon->options->once)
-                return 0;
-        daemon->metrics_file = metrics_file_new(&parts);
-        if (parts.instance == NULL && getenv("NOTIFY_SOCKET") == NULL)
-                return 0;
-        return control_new(&parts, &daemon->control);
 }
 
 /* ---- signals and timers ---- */
@@ -407,7 +229,7 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
         (void)info;
         struct daemon *daemon = userdata;
 
-        reload_request(daemon->reload);
+        reload_request(daemon->parts.reload);
         return 0;
 }
 
@@ -415,59 +237,60 @@ static int build_loop(struct daemon *daemon)
 {
         int r;
 
-        r = sd_event_new(&daemon->event);
+        r = sd_event_new(&daemon->parts.event);
         if (r < 0)
                 return r;
-        r = signals_add(daemon->event, on_stop_signal, on_reload_signal, daemon);
+        r = signals_add(daemon->parts.event, on_stop_signal, on_reload_signal, daemon);
         if (r < 0)
                 return r;
-        return sd_event_set_watchdog(daemon->event, true);
+        return sd_event_set_watchdog(daemon->parts.event, true);
 }
 
 static int add_timers(struct daemon *daemon)
 {
-        if (daemon->options->timeout_us > 0) {
-                daemon->timeout = timer_new(daemon->event, CLOCK_BOOTTIME, USEC_PER_MSEC, on_timeout, daemon);
-                timer_start(daemon->timeout, daemon->options->timeout_us);
+        if (daemon->parts.options->timeout_us > 0) {
+                daemon->timeout =
+                        timer_new(daemon->parts.event, CLOCK_BOOTTIME, USEC_PER_MSEC, on_timeout, daemon);
+                timer_start(daemon->timeout, daemon->parts.options->timeout_us);
         }
-        daemon->summary = timer_new(daemon->event, CLOCK_BOOTTIME, USEC_PER_MIN, on_summary, daemon);
+        daemon->summary = timer_new(daemon->parts.event, CLOCK_BOOTTIME, USEC_PER_MIN, on_summary, daemon);
         timer_start(daemon->summary, SUMMARY_INTERVAL_US);
-        return status_line_new(daemon->event, describe_status, daemon, &daemon->status);
+        return status_line_new(daemon->parts.event, describe_status, daemon, &daemon->status);
 }
 
 /* ---- the run ---- */
 
 static void log_start(struct daemon *daemon)
 {
-        const struct monitor_counts counts = monitor_count(daemon->monitor);
-        const struct outbox_counts deliveries = outbox_count(daemon->outbox);
+        const struct monitor_counts counts = monitor_count(daemon->parts.monitor);
+        const struct outbox_counts deliveries = outbox_count(daemon->parts.outbox);
 
-        summary_log_start(daemon->journal, daemon->config, &counts, deliveries.pending);
-        if (deliveries.pending > 0 && last_run_crashed(state_store(daemon->state)))
-                journal_print(daemon->journal, LOG_NOTICE,
+        summary_log_start(daemon->parts.journal, daemon->parts.config, &counts, deliveries.pending);
+        if (deliveries.pending > 0 && last_run_crashed(state_store(daemon->parts.state)))
+                journal_print(daemon->parts.journal, LOG_NOTICE,
                               "The last run did not end cleanly. Hooks that were running are run again.");
         /* That they have ended was reported by the run that observed it. */
-        daemon->idle_reported = counts.open == 0 && daemon->config->exit_when != EXIT_DONE;
+        daemon->idle_reported = counts.open == 0 && daemon->parts.config->exit_when != EXIT_DONE;
 }
 
 static enum exit_status fail_with(struct daemon *daemon, const char *what, int error)
 {
-        journal_print(daemon->journal, LOG_ERR, "Cannot %s: %s. Exiting.", what, strerror(-error));
+        journal_print(daemon->parts.journal, LOG_ERR, "Cannot %s: %s. Exiting.", what, strerror(-error));
         return EXIT_STATUS_SOFTWARE;
 }
 
 /* From now on the loop waits for nothing but events. */
 static int start_writer(struct daemon *daemon)
 {
-        int r = state_start(daemon->state);
+        int r = state_start(daemon->parts.state);
 
         if (r < 0)
                 return r;
-        state_on_slow(daemon->state, on_state_slow, daemon);
-        daemon->ending.event = daemon->event;
-        daemon->ending.state = daemon->state;
-        daemon->ending.outbox = daemon->outbox;
-        daemon->ending.bus = daemon->bus;
+        state_on_slow(daemon->parts.state, on_state_slow, daemon);
+        daemon->ending.event = daemon->parts.event;
+        daemon->ending.state = daemon->parts.state;
+        daemon->ending.outbox = daemon->parts.outbox;
+        daemon->ending.bus = daemon->parts.bus;
         return 0;
 }
 
@@ -479,11 +302,11 @@ static int run_until_settled(struct daemon *daemon)
 {
         const uint64_t end_us = clock_process_us() + BUS_WAIT_US;
 
-        while (daemon->control != NULL && !control_is_settled(daemon->control)) {
+        while (daemon->parts.control != NULL && !control_is_settled(daemon->parts.control)) {
                 uint64_t now_us = clock_process_us();
-                if (now_us >= end_us || sd_event_get_state(daemon->event) == SD_EVENT_FINISHED)
+                if (now_us >= end_us || sd_event_get_state(daemon->parts.event) == SD_EVENT_FINISHED)
                         break;
-                int r = sd_event_run(daemon->event, end_us - now_us);
+                int r = sd_event_run(daemon->parts.event, end_us - now_us);
                 if (r < 0)
                         return r;
         }
@@ -495,52 +318,33 @@ static int run(struct daemon *daemon)
 {
         int status = EXIT_STATUS_SOFTWARE;
 
-        if (sd_event_get_state(daemon->event) != SD_EVENT_FINISHED) {
+        if (sd_event_get_state(daemon->parts.event) != SD_EVENT_FINISHED) {
                 (void)sd_notify(false, "READY=1");
-                return sd_event_loop(daemon->event);
+                return sd_event_loop(daemon->parts.event);
         }
-        int r = sd_event_get_exit_code(daemon->event, &status);
+        int r = sd_event_get_exit_code(daemon->parts.event, &status);
         return r < 0 ? r : status;
 }
 
 static enum exit_status build_and_run(struct daemon *daemon)
 {
-        enum exit_status status;
-        int r;
+        int r = build_loop(daemon);
 
-        r = build_loop(daemon);
         if (r < 0)
                 return fail_with(daemon, "set up the event loop", r);
-        r = journal_start(daemon->journal, daemon->event);
+        r = journal_start(daemon->parts.journal, daemon->parts.event);
         if (r < 0)
                 return fail_with(daemon, "start the log sender", r);
-        status = open_state(daemon);
+        enum exit_status status = parts_build(&daemon->parts);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
-
-        struct api_connection_parts parts = connection_parts_of(daemon, daemon->config);
-        CLEANUP(cleanup_secret_free) char *tokens = session_load(state_store(daemon->state), daemon->config);
-        parts.tokens = tokens;
-        status = api_connection_open(&parts, &daemon->connection);
-        if (status != EXIT_STATUS_SUCCESS)
-                return status;
-        r = build_outbox(daemon);
-        if (r == -EINVAL)
-                return EXIT_STATUS_CONFIG;
-        if (r >= 0)
-                r = build_parts(daemon);
-        if (r >= 0) {
-                build_reload(daemon);
-                r = build_observers(daemon);
-        }
-        if (r >= 0)
-                r = add_timers(daemon);
+        r = add_timers(daemon);
         if (r < 0)
                 return fail_with(daemon, "start watching", r);
 
         log_start(daemon);
-        (void)recorder_replay(daemon->recorder);
-        monitor_start(daemon->monitor);
+        (void)recorder_replay(daemon->parts.recorder);
+        monitor_start(daemon->parts.monitor);
         r = start_writer(daemon);
         if (r < 0)
                 return fail_with(daemon, "start the state writer", r);
@@ -554,9 +358,16 @@ enum exit_status daemon_run(const struct daemon_options *options, struct config 
                             struct journal *journal)
 {
         struct daemon daemon = {
-                .options = options,
-                .config = config_ref(config),
-                .journal = journal,
+                .parts = {
+                        .options = options,
+                        .config = config_ref(config),
+                        .journal = journal,
+                        .on_idle = on_idle,
+                        .on_jobs_changed = on_jobs_changed,
+                        .on_reload_end = on_reload_end,
+                        .describe = describe_facts,
+                        .userdata = &daemon,
+                },
                 .ending.journal = journal,
         };
 
@@ -564,25 +375,16 @@ enum exit_status daemon_run(const struct daemon_options *options, struct config 
         (void)sd_notifyf(false, "STATUS=%s", daemon.last_status != NULL ? daemon.last_status : "");
         free(daemon.last_status);
         ending_finish(&daemon.ending);
-        metrics_file_free(daemon.metrics_file);
+        metrics_file_free(daemon.parts.metrics_file);
 
         /* Operations of the state end while the parts that have queued them exist. */
-        reload_stop(daemon.reload);
-        outbox_abort(daemon.outbox);
-        state_close(daemon.state);
+        reload_stop(daemon.parts.reload);
+        outbox_abort(daemon.parts.outbox);
+        state_close(daemon.parts.state);
 
-        /* In reverse order, the loop last: each part releases its event sources. */
         sd_event_source_disable_unref(daemon.timeout);
         sd_event_source_disable_unref(daemon.summary);
         status_line_free(daemon.status);
-        reload_free(daemon.reload);
-        monitor_free(daemon.monitor);
-        recorder_free(daemon.recorder);
-        outbox_free(daemon.outbox);
-        control_free(daemon.control); /* its calls ended with the parts that they waited for */
-        bus_connection_free(daemon.bus);
-        api_connection_close(&daemon.connection);
-        sd_event_unref(daemon.event);
-        config_free(daemon.config);
+        parts_free(&daemon.parts);
         return status;
 }

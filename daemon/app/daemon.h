@@ -1,21 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
+#include "app/daemon_options.h"
 #include "app/exit_status.h"
-#include "config/config.h"
 #include "journal/journal.h"
-
-/* From the command line. All of it is borrowed and must outlive daemon_run(). */
-struct daemon_options {
-        const char *path; /* of the configuration file, read again on SIGHUP */
-        const struct config_overrides *overrides;
-        bool once;            /* poll each job once, report it on standard output, exit */
-        uint64_t timeout_us;  /* 0: none */
-        const char *instance; /* offers the D-Bus API under its name, see bus/service.h; NULL: none */
-};
 
 /*
  * Builds the parts, runs the loop and returns the exit status of the process. Errors are logged. `journal` is

@@ -6,10 +6,18 @@ import time
 import unittest
 
 from ctl_rig import CtlTest
-from harness import PATIENCE
+from harness import EX_OK, PATIENCE
 
 
 class Start(CtlTest):
+    def silent_bus(self):
+        """The environment for a bus that takes connections and never answers."""
+        silent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.addCleanup(silent.close)
+        silent.bind(str(self.directory / "silent"))
+        silent.listen()
+        return {"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.directory}/silent"}
+
     def start_until_ready(self, env):
         """Starts the daemon as systemd does. Returns when it says that it is ready, and how long that took."""
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -35,12 +43,13 @@ class Start(CtlTest):
         self.daemon.wait_for("Cannot get the D-Bus name")
 
     def test_it_becomes_ready_if_the_bus_does_not_answer(self):
-        silent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.addCleanup(silent.close)
-        silent.bind(str(self.directory / "silent"))
-        silent.listen()
-        self.assertGreaterEqual(
-            self.start_until_ready({"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={self.directory}/silent"}), 1)
+        self.assertGreaterEqual(self.start_until_ready(self.silent_bus()), 1)
+
+    def test_it_can_be_stopped_before_the_bus_answers(self):
+        self.write_config(self.start_fake("[job 5]\nstep = 0s Running\n"), [5])
+        daemon = self.start_daemon(env={**self.silent_bus(), "NOTIFY_SOCKET": str(self.directory / "notify")})
+        daemon.wait_for("started: watching")
+        self.assertEqual(daemon.stop(), EX_OK)
 
 
 if __name__ == "__main__":

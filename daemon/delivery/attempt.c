@@ -37,47 +37,6 @@
 #include "util/text.h"
 #include "util/timespan.h"
 
-struct attempt {
-        struct attempt_parts parts;
-        struct hook_setup *setup; /* from ATTEMPT_RUNNING on */
-        struct delivery delivery;
-        struct state_operation operation;
-        bool is_queued; /* the writer has the operation */
-        bool detached;
-        enum attempt_stage stage;
-        struct event event;
-        int read_result; /* of reading it */
-        struct attempt_run run;
-        enum attempt_result result;
-        char *reason;      /* of a failure or shortage */
-        uint64_t ended_us; /* when a delivery ended, by the wall clock, or an attempt before a retry, by
-                              clock_process_us() */
-        uint64_t delay_us; /* before a retry */
-        bool unrecorded;   /* that was logged */
-        bool dropped;
-};
-
-enum attempt_stage attempt_stage(const struct attempt *attempt)
-{
-        return attempt->stage;
-}
-
-void attempt_drop(struct attempt *attempt)
-{
-        attempt->dropped = true;
-}
-
-bool attempt_is_dropped(const struct attempt *attempt)
-{
-        return attempt->dropped;
-}
-
-enum attempt_result attempt_result(const struct attempt *attempt)
-{
-        assert(attempt->stage == ATTEMPT_RECORDED);
-        return attempt->result;
-}
-
 bool attempt_is_ahead(const struct attempt *attempt)
 {
         return attempt->stage == ATTEMPT_READING || attempt->stage == ATTEMPT_READ;
@@ -86,17 +45,6 @@ bool attempt_is_ahead(const struct attempt *attempt)
 bool attempt_has_slot(const struct attempt *attempt)
 {
         return !attempt_is_ahead(attempt) && (attempt->stage != ATTEMPT_RECORDING || attempt->unrecorded);
-}
-
-const struct delivery *attempt_delivery(const struct attempt *attempt)
-{
-        return &attempt->delivery;
-}
-
-const char *attempt_error(const struct attempt *attempt)
-{
-        assert(attempt->stage == ATTEMPT_UNREAD);
-        return attempt->operation.error;
 }
 
 /* ---- log ---- */

@@ -7,9 +7,6 @@
 #include "delivery/hook_setup.h"
 #include "state/state.h"
 
-/* One attempt to make a delivery, from reading its event to recording its result. */
-struct attempt;
-
 enum attempt_stage {
         ATTEMPT_READING, /* its event */
         ATTEMPT_READ,    /* waits for attempt_run() */
@@ -42,6 +39,27 @@ struct attempt_parts {
         void *userdata;
 };
 
+/* One attempt to make a delivery, from reading its event to recording its result. Its owner only reads it. */
+struct attempt {
+        struct attempt_parts parts;
+        struct hook_setup *setup; /* from ATTEMPT_RUNNING on */
+        struct delivery delivery; /* as in the state: once the result is recorded, with this attempt */
+        struct state_operation operation;
+        bool is_queued; /* the writer has the operation */
+        bool detached;
+        enum attempt_stage stage;
+        struct event event;
+        int read_result; /* of reading it */
+        struct attempt_run run;
+        enum attempt_result result; /* in stage ATTEMPT_RECORDED */
+        char *reason;               /* of a failure or shortage */
+        uint64_t ended_us; /* when a delivery ended, by the wall clock, or an attempt before a retry, by
+                              clock_process_us() */
+        uint64_t delay_us; /* before a retry */
+        bool unrecorded;   /* that was logged */
+        bool dropped;      /* by the owner: the delivery is not in the state any more */
+};
+
 /* Begins an attempt with the reading of its event. */
 struct attempt *attempt_new(const struct attempt_parts *parts, const struct delivery *delivery);
 
@@ -66,12 +84,6 @@ void attempt_stop(struct attempt *attempt);
 /* Tries again to record the result. To be called in stage ATTEMPT_UNRECORDED. */
 void attempt_record(struct attempt *attempt);
 
-/* Its delivery is not in the state any more: nothing is to follow, whatever its stage. */
-void attempt_drop(struct attempt *attempt);
-bool attempt_is_dropped(const struct attempt *attempt);
-
-enum attempt_stage attempt_stage(const struct attempt *attempt);
-
 /*
  * Whether it counts for `parallel`: from its start until its result is known, and longer if that could not be
  * recorded. Programs wait neither for the event of the next delivery nor for the result of the last.
@@ -80,18 +92,6 @@ bool attempt_has_slot(const struct attempt *attempt);
 
 /* Whether it has not been run yet. */
 bool attempt_is_ahead(const struct attempt *attempt);
-
-/* In stage ATTEMPT_RECORDED. */
-enum attempt_result attempt_result(const struct attempt *attempt);
-
-/*
- * The delivery, as the state has it: once the result is recorded, with this attempt and the time of the next.
- * Borrowed.
- */
-const struct delivery *attempt_delivery(const struct attempt *attempt);
-
-/* In stage ATTEMPT_UNREAD: why. Borrowed. */
-const char *attempt_error(const struct attempt *attempt);
 
 /* In stage ATTEMPT_SHORT. */
 void attempt_log_shortage(const struct attempt *attempt);

@@ -15,20 +15,12 @@
 
 #include <stdlib.h>
 
-#include "delivery/attempt.h"
-#include "delivery/backlog.h"
 #include "journal/journal.h"
 #include "platform/clock.h"
 #include "util/memory.h"
 #include "util/message.h"
 #include "util/timer.h"
 #include "util/timespan.h"
-
-/* Attempts whose result is being recorded, without a slot. After a crash they are repeated. */
-#define RECORDING_MAX 16
-
-/* How many events are read before there is a slot for them. */
-#define AHEAD_MAX 4
 
 /* When an attempt that could not be made is tried again. */
 #define SHORTAGE_RETRY_US (1 * USEC_PER_SEC)
@@ -39,51 +31,12 @@
 /* The same while the daemon is stopping, which takes seconds at most. */
 #define STOP_RETRY_US (200 * USEC_PER_MSEC)
 
-struct hook_queue {
-        struct hook_queue_parts parts;
-        struct attempt_parts attempt_parts;
-        char *name;
-        struct hook_setup *setup; /* NULL: not configured */
-        struct backlog backlog;
-        struct attempt *attempts[HOOK_PARALLEL_MAX + AHEAD_MAX + RECORDING_MAX]; /* the oldest first */
-        size_t count;
-        size_t tests; /* in progress, see hook_test.h */
-        struct attempt_counts counts;
-        sd_event_source *timer;
-        uint64_t retry_us; /* when to retry what the state refused, by clock_process_us(); 0: nothing */
-        bool unreadable;   /* that is reading */
-        bool read_failed;  /* which was logged */
-        uint64_t pause_us; /* when a shortage may be over, by clock_process_us(); 0: there is none */
-        bool woken;
-        bool stopping;
-};
-
-const char *hook_queue_name(const struct hook_queue *queue)
-{
-        return queue->name;
-}
-
-bool hook_queue_is_configured(const struct hook_queue *queue)
-{
-        return queue->setup != NULL;
-}
-
-uint64_t hook_queue_pending(const struct hook_queue *queue)
-{
-        return queue->setup != NULL ? queue->backlog.total : 0;
-}
-
-size_t hook_queue_abandoned(const struct hook_queue *queue)
-{
-        return queue->setup != NULL ? queue->counts.abandoned : 0;
-}
-
 struct hook_counts hook_queue_count(const struct hook_queue *queue)
 {
         return (struct hook_counts){
                 .hook = queue->name,
                 .attempts = queue->counts,
-                .pending = hook_queue_pending(queue),
+                .pending = queue->backlog.total,
                 .oldest_us = pending_oldest_us(&queue->backlog.pending),
         };
 }
@@ -93,15 +46,10 @@ bool hook_queue_is_waiting(const struct hook_queue *queue)
         return queue->setup != NULL && backlog_is_waiting(&queue->backlog);
 }
 
-bool hook_queue_is_occupied(const struct hook_queue *queue)
-{
-        return queue->count > 0;
-}
-
 static bool has_unrecorded(const struct hook_queue *queue)
 {
         for (size_t i = 0; i < queue->count; i++)
-                if (attempt_stage(queue->attempts[i]) == ATTEMPT_UNRECORDED)
+                if (queue->attempts[i]->stage == ATTEMPT_UNRECORDED)
                         return true;
         return false;
 }
@@ -114,7 +62,7 @@ bool hook_queue_has_state_error(const struct hook_queue *queue)
 bool hook_queue_is_busy(const struct hook_queue *queue)
 {
         for (size_t i = 0; i < queue->count; i++) {
-                enum attempt_stage stage = attempt_stage(queue->attempts[i]);
+                enum attempt_stage stage = queue->attempts[i]->stage;
 
                 if (stage == ATTEMPT_READING || stage == ATTEMPT_RUNNING)
                         return true;
@@ -125,7 +73,7 @@ bool hook_queue_is_busy(const struct hook_queue *queue)
 bool hook_queue_is_delivering(const struct hook_queue *queue, uint64_t delivery_id)
 {
         for (size_t i = 0; i < queue->count; i++)
-                if (attempt_delivery(queue->attempts[i])->id == delivery_id)
+                if (queue->attempts[i]->delivery.id == delivery_id)
                         return !attempt_is_ahead(queue->attempts[i]);
         return false;
 }
@@ -133,7 +81,7 @@ bool hook_queue_is_delivering(const struct hook_queue *queue, uint64_t delivery_
 bool hook_queue_is_active(const struct hook_queue *queue)
 {
         for (size_t i = 0; i < queue->count; i++)
-                if (attempt_stage(queue->attempts[i]) != ATTEMPT_UNRECORDED)
+                if (queue->attempts[i]->stage != ATTEMPT_UNRECORDED)
                         return true;
         return queue->woken || queue->backlog.page != NULL || (queue->pause_us != 0 && !queue->stopping);
 }
@@ -185,7 +133,7 @@ static void retry_state(struct hook_queue *queue)
         queue->retry_us = 0;
         queue->unreadable = false;
         for (size_t i = 0; i < queue->count; i++)
-                if (attempt_stage(queue->attempts[i]) == ATTEMPT_UNRECORDED)
+                if (queue->attempts[i]->stage == ATTEMPT_UNRECORDED)
                         attempt_record(queue->attempts[i]);
 }
 
@@ -216,29 +164,29 @@ static void take_recorded(struct hook_queue *queue, struct attempt *attempt)
 {
         if (!queue->unreadable) /* its event was read */
                 queue->read_failed = false;
-        if (attempt_result(attempt) == ATTEMPT_RETRY && !attempt_is_dropped(attempt))
-                backlog_return(&queue->backlog, attempt_delivery(attempt));
+        if (attempt->result == ATTEMPT_RETRY && !attempt->dropped)
+                backlog_return(&queue->backlog, &attempt->delivery);
         else
-                backlog_end(&queue->backlog, attempt_delivery(attempt));
+                backlog_end(&queue->backlog, &attempt->delivery);
 }
 
 /* Returns whether it is over. */
 static bool take_attempt(struct hook_queue *queue, struct attempt *attempt)
 {
-        switch (attempt_stage(attempt)) {
+        switch (attempt->stage) {
         case ATTEMPT_READING:
         case ATTEMPT_RUNNING:
         case ATTEMPT_RECORDING:
                 return false;
         case ATTEMPT_READ:
-                if (queue->setup != NULL && !attempt_is_dropped(attempt))
+                if (queue->setup != NULL && !attempt->dropped)
                         return false;
                 break;
         case ATTEMPT_UNRECORDED:
                 retry_later(queue);
                 return false;
         case ATTEMPT_UNREAD:
-                note_unreadable(queue, attempt_error(attempt));
+                note_unreadable(queue, attempt->operation.error);
                 break;
         case ATTEMPT_SHORT:
                 queue->pause_us = clock_process_us() + SHORTAGE_RETRY_US;
@@ -251,10 +199,10 @@ static bool take_attempt(struct hook_queue *queue, struct attempt *attempt)
                 take_recorded(queue, attempt);
                 return true;
         }
-        if (attempt_is_dropped(attempt))
-                backlog_end(&queue->backlog, attempt_delivery(attempt));
+        if (attempt->dropped)
+                backlog_end(&queue->backlog, &attempt->delivery);
         else
-                backlog_return(&queue->backlog, attempt_delivery(attempt));
+                backlog_return(&queue->backlog, &attempt->delivery);
         return true;
 }
 
@@ -316,7 +264,7 @@ static bool may_read(const struct hook_queue *queue)
 static void run_attempts(struct hook_queue *queue)
 {
         for (size_t i = 0; i < queue->count && may_run(queue); i++)
-                if (attempt_stage(queue->attempts[i]) == ATTEMPT_READ)
+                if (queue->attempts[i]->stage == ATTEMPT_READ)
                         attempt_run(queue->attempts[i], queue->setup);
 }
 
@@ -422,7 +370,7 @@ static void begin(struct hook_queue *queue, uint64_t pending)
 {
         backlog_begin(&queue->backlog, pending);
         for (size_t i = 0; i < queue->count; i++)
-                backlog_hold(&queue->backlog, attempt_delivery(queue->attempts[i]));
+                backlog_hold(&queue->backlog, &queue->attempts[i]->delivery);
 }
 
 void hook_queue_configure(struct hook_queue *queue, struct hook_setup *setup, const struct hook_load *load)
@@ -459,8 +407,8 @@ void hook_queue_reread(struct hook_queue *queue, const struct hook_load *load, c
                        size_t count)
 {
         for (size_t i = 0; i < queue->count; i++)
-                if (contains(dropped, count, attempt_delivery(queue->attempts[i])->id))
-                        attempt_drop(queue->attempts[i]);
+                if (contains(dropped, count, queue->attempts[i]->delivery.id))
+                        queue->attempts[i]->dropped = true;
         if (queue->setup == NULL)
                 return;
         backlog_clear(&queue->backlog);
@@ -468,17 +416,6 @@ void hook_queue_reread(struct hook_queue *queue, const struct hook_load *load, c
         if (load != NULL)
                 queue->counts.abandoned = load->abandoned;
         wake(queue);
-}
-
-struct hook_setup *hook_queue_setup(const struct hook_queue *queue)
-{
-        return queue->setup;
-}
-
-void hook_queue_close_idle(struct hook_queue *queue)
-{
-        if (queue->setup != NULL)
-                hook_setup_close_idle(queue->setup);
 }
 
 void hook_queue_abort(struct hook_queue *queue)

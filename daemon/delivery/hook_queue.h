@@ -6,13 +6,10 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
-#include "delivery/hook_counts.h"
-#include "delivery/hook_setup.h"
+#include "delivery/attempt.h"
+#include "delivery/backlog.h"
 #include "delivery/outbox_load.h"
 #include "state/state.h"
-
-/* The deliveries of one hook: attempts in progress, and a timer for the next one that is not due yet. */
-struct hook_queue;
 
 /* Borrowed. */
 struct hook_queue_parts {
@@ -33,6 +30,35 @@ struct hook_queue_parts {
         void *userdata;
 };
 
+/* Attempts whose result is being recorded, without a slot. After a crash they are repeated. */
+#define RECORDING_MAX 16
+
+/* How many events are read before there is a slot for them. */
+#define AHEAD_MAX 4
+
+/*
+ * The deliveries of one hook: attempts in progress, and a timer for the next one that is not due yet. Its
+ * owner only reads it.
+ */
+struct hook_queue {
+        struct hook_queue_parts parts;
+        struct attempt_parts attempt_parts;
+        char *name;               /* of the hook */
+        struct hook_setup *setup; /* NULL: not configured */
+        struct backlog backlog;
+        struct attempt *attempts[HOOK_PARALLEL_MAX + AHEAD_MAX + RECORDING_MAX]; /* the oldest first */
+        size_t count;
+        size_t tests; /* in progress, see hook_test.h */
+        struct attempt_counts counts;
+        sd_event_source *timer;
+        uint64_t retry_us; /* when to retry what the state refused, by clock_process_us(); 0: nothing */
+        bool unreadable;   /* that is reading */
+        bool read_failed;  /* which was logged */
+        uint64_t pause_us; /* when a shortage may be over, by clock_process_us(); 0: there is none */
+        bool woken;
+        bool stopping;
+};
+
 /* Makes a queue that has no configuration yet. */
 struct hook_queue *hook_queue_new(const struct hook_queue_parts *parts, const char *name);
 
@@ -50,7 +76,6 @@ void hook_queue_configure(struct hook_queue *queue, struct hook_setup *setup, co
  * in memory.
  */
 void hook_queue_remove(struct hook_queue *queue);
-bool hook_queue_is_configured(const struct hook_queue *queue);
 
 /*
  * Deliveries of the hook were changed in the state, which has `load` now (NULL: that could not be read):
@@ -58,9 +83,6 @@ bool hook_queue_is_configured(const struct hook_queue *queue);
  */
 void hook_queue_reread(struct hook_queue *queue, const struct hook_load *load, const uint64_t dropped[],
                        size_t count);
-
-/* The setup of the hook; NULL if it is not configured. Borrowed. */
-struct hook_setup *hook_queue_setup(const struct hook_queue *queue);
 
 /*
  * A test of the hook, which is configured, takes one of the slots of its attempts until it has ended: returns
@@ -78,9 +100,6 @@ void hook_queue_add(struct hook_queue *queue, const struct delivery *delivery);
  */
 void hook_queue_fill(struct hook_queue *queue);
 
-/* Gives back descriptors that are only kept for the next attempt. */
-void hook_queue_close_idle(struct hook_queue *queue);
-
 /*
  * Ends attempts in progress and starts no more; on_wake() is called for each that ends later. Results that
  * could not be recorded are kept and retried.
@@ -90,14 +109,8 @@ void hook_queue_stop(struct hook_queue *queue);
 /* Kills attempts in progress, whose deliveries remain due, and starts no more. */
 void hook_queue_abort(struct hook_queue *queue);
 
-/* The name of the hook; lives as long as the queue. */
-const char *hook_queue_name(const struct hook_queue *queue);
-
 /* Whether attempts are in progress whose results are not known yet. */
 bool hook_queue_is_busy(const struct hook_queue *queue);
-
-/* Whether it has attempts of any kind, such as those whose results could not be recorded. */
-bool hook_queue_is_occupied(const struct hook_queue *queue);
 
 /*
  * Whether something happens without further events: attempts, a reading of the state, a wake-up, the end of
@@ -107,12 +120,6 @@ bool hook_queue_is_active(const struct hook_queue *queue);
 
 /* Whether deliveries are pending; never of a hook that is not configured. */
 bool hook_queue_is_waiting(const struct hook_queue *queue);
-
-/* How many deliveries are pending; 0 for a hook that is not configured. */
-uint64_t hook_queue_pending(const struct hook_queue *queue);
-
-/* How many were abandoned, see hook_counts.h; 0 for a hook that is not configured. */
-size_t hook_queue_abandoned(const struct hook_queue *queue);
 
 /* Of a configured hook. Takes O(n) of the jobs with deliveries in memory. */
 struct hook_counts hook_queue_count(const struct hook_queue *queue);

@@ -85,7 +85,7 @@ static void free_removed_queues(struct outbox *outbox)
         for (size_t i = 0; i < outbox->queue_count; i++) {
                 struct hook_queue *queue = outbox->queues[i];
 
-                if (hook_queue_is_configured(queue) || hook_queue_is_occupied(queue))
+                if (queue->setup != NULL || queue->count > 0)
                         outbox->queues[kept++] = queue;
                 else
                         hook_queue_free(queue);
@@ -110,7 +110,7 @@ static int on_wake(sd_event_source *source, void *userdata)
 static struct hook_queue *find_queue(const struct outbox *outbox, const char *hook)
 {
         for (size_t i = 0; i < outbox->queue_count; i++)
-                if (strcmp(hook_queue_name(outbox->queues[i]), hook) == 0)
+                if (strcmp(outbox->queues[i]->name, hook) == 0)
                         return outbox->queues[i];
         return NULL;
 }
@@ -138,7 +138,8 @@ static bool on_queue_shortage(void *userdata)
 
         outbox->short_us = now_us;
         for (size_t i = 0; i < outbox->queue_count; i++)
-                hook_queue_close_idle(outbox->queues[i]);
+                if (outbox->queues[i]->setup != NULL)
+                        hook_setup_close_idle(outbox->queues[i]->setup);
         return is_new;
 }
 
@@ -177,7 +178,7 @@ bool outbox_is_idle(const struct outbox *outbox)
                 if (hook_queue_is_active(queue) || (waits_for_retries && hook_queue_is_waiting(queue)))
                         return false;
                 /* With `once`, a result that cannot be recorded is not waited for. */
-                if (!outbox->parts.once && hook_queue_is_occupied(queue))
+                if (!outbox->parts.once && queue->count > 0)
                         return false;
         }
         return true;
@@ -188,9 +189,13 @@ struct outbox_counts outbox_count(const struct outbox *outbox)
         struct outbox_counts counts = { 0 };
 
         for (size_t i = 0; i < outbox->queue_count; i++) {
-                counts.pending += hook_queue_pending(outbox->queues[i]);
-                counts.abandoned += hook_queue_abandoned(outbox->queues[i]);
-                counts.state_error |= hook_queue_has_state_error(outbox->queues[i]);
+                const struct hook_queue *queue = outbox->queues[i];
+
+                counts.state_error |= hook_queue_has_state_error(queue);
+                if (queue->setup == NULL)
+                        continue;
+                counts.pending += queue->backlog.total;
+                counts.abandoned += queue->counts.abandoned;
         }
         return counts;
 }
@@ -200,7 +205,7 @@ size_t outbox_count_hooks(const struct outbox *outbox, struct hook_counts ret_co
         size_t count = 0;
 
         for (size_t i = 0; i < outbox->queue_count && count < max; i++)
-                if (hook_queue_is_configured(outbox->queues[i]))
+                if (outbox->queues[i]->setup != NULL)
                         ret_counts[count++] = hook_queue_count(outbox->queues[i]);
         return count;
 }
@@ -235,7 +240,7 @@ void outbox_reread(struct outbox *outbox, const struct config *config, const str
         for (size_t i = 0; i < outbox->queue_count; i++) {
                 struct hook_queue *queue = outbox->queues[i];
 
-                hook_queue_reread(queue, load_of(config, load, hook_queue_name(queue)), dropped, count);
+                hook_queue_reread(queue, load_of(config, load, queue->name), dropped, count);
         }
 }
 
@@ -252,13 +257,13 @@ int outbox_start_test(struct outbox *outbox, const char *hook, struct event *eve
 {
         struct hook_queue *queue = find_queue(outbox, hook);
 
-        if (queue == NULL || hook_queue_setup(queue) == NULL)
+        if (queue == NULL || queue->setup == NULL)
                 return -ENOENT;
         if (outbox->stopping)
                 return -EBUSY;
         if (!hook_queue_begin_test(queue))
                 return -EAGAIN;
-        int r = hook_tests_start(outbox->tests, hook_queue_setup(queue), event, uid, ret_id);
+        int r = hook_tests_start(outbox->tests, queue->setup, event, uid, ret_id);
         if (r < 0)
                 hook_queue_end_test(queue);
         return r;
@@ -369,7 +374,7 @@ static void apply_setups(struct outbox *outbox, const struct config *config, str
                          const struct outbox_load *load)
 {
         for (size_t i = 0; i < outbox->queue_count; i++)
-                if (!has_hook(config, hook_queue_name(outbox->queues[i])))
+                if (!has_hook(config, outbox->queues[i]->name))
                         hook_queue_remove(outbox->queues[i]);
         for (size_t i = 0; i < setups->count; i++) {
                 if (setups->queues[i] != NULL)

@@ -4,7 +4,7 @@
 #include "config/config.h"
 #include "delivery/hook.h"
 
-struct hook_unit;
+struct unit_run;
 struct unit_hooks;
 struct webhook;
 struct webhook_run;
@@ -38,7 +38,7 @@ void hook_setup_close_idle(struct hook_setup *setup);
 struct attempt_run {
         struct hook_exec *exec;
         struct webhook_run *http;
-        struct hook_unit *unit;
+        struct unit_run *unit;
         char *document;
 };
 

@@ -17,7 +17,7 @@ static const struct unit_change unit_success = { .active = "inactive",
 
 struct unit_run {
         struct bus_fixture *fixture;
-        struct hook_unit *run; /* NULL once it has ended */
+        struct unit_run *run; /* NULL once it has ended */
         struct hook_config hook;
         char target[64], name[16];
         unsigned ends;

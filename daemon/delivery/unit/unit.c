@@ -9,85 +9,76 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <sys/queue.h>
+#include <string.h>
 
 #include "delivery/unit/unit_name.h"
 #include "delivery/unit/unit_run.h"
-#include "delivery/unit/unit_watch.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
-
-struct hook_unit {
-        struct unit_hooks *hooks;
-        struct unit_run *run;
-        TAILQ_ENTRY(hook_unit) entry;
-};
 
 struct unit_hooks {
         struct unit_context context;
         struct bus_listener listener;
         sd_bus_slot *job_removed; /* the match */
-        TAILQ_HEAD(, hook_unit) all;
+        TAILQ_HEAD(, unit_run) all;
 };
 
 DEFINE_CLEANUP(struct unit_hooks, unit_hooks_free)
 
 /* ---- the list ---- */
 
-static void remove_run(struct hook_unit *unit)
+static void remove_run(struct unit_run *run)
 {
-        TAILQ_REMOVE(&unit->hooks->all, unit, entry);
-        unit_run_free(unit->run);
-        free(unit);
+        TAILQ_REMOVE(&run->hooks->all, run, entry);
+        unit_run_free(run);
 }
 
 /* Whether it is the turn of this attempt. */
-static bool is_first_of_unit(const struct hook_unit *unit)
+static bool is_first_of_unit(const struct unit_run *run)
 {
-        const struct hook_unit *at = TAILQ_FIRST(&unit->hooks->all);
+        const struct unit_run *at = TAILQ_FIRST(&run->hooks->all);
 
-        while (at != unit && !(unit_run_is_attached(at->run) && unit_run_has_same_unit(at->run, unit->run)))
+        while (at != run && !(unit_run_is_attached(at) && strcmp(at->unit, run->unit) == 0))
                 at = TAILQ_NEXT(at, entry);
-        return at == unit;
+        return at == run;
 }
 
 /* Frees what is done, and starts those whose turn it is. */
 static void on_change(void *userdata)
 {
         struct unit_hooks *hooks = userdata;
-        struct hook_unit *unit, *next;
+        struct unit_run *run, *next;
 
-        for (unit = TAILQ_FIRST(&hooks->all); unit != NULL; unit = next) {
-                next = TAILQ_NEXT(unit, entry);
-                if (unit_run_is_done(unit->run))
-                        remove_run(unit);
+        for (run = TAILQ_FIRST(&hooks->all); run != NULL; run = next) {
+                next = TAILQ_NEXT(run, entry);
+                if (!unit_run_is_attached(run) && !run->held && !(run->succeeded && run->retried))
+                        remove_run(run);
         }
-        for (unit = TAILQ_FIRST(&hooks->all); unit != NULL; unit = TAILQ_NEXT(unit, entry))
-                if (unit_run_is_queued(unit->run) && is_first_of_unit(unit))
-                        unit_run_start(unit->run);
+        for (run = TAILQ_FIRST(&hooks->all); run != NULL; run = TAILQ_NEXT(run, entry))
+                if (unit_run_is_attached(run) && !run->begun && !run->over && is_first_of_unit(run))
+                        unit_run_start(run);
 }
 
-static struct hook_unit *add_run(struct unit_hooks *hooks, const char *hook, const char *event_id,
-                                 const char *name, bool held)
+static struct unit_run *add_run(struct unit_hooks *hooks, const char *hook, const char *event_id,
+                                const char *name, bool held)
 {
-        struct hook_unit *unit = memory_malloc(NULL, sizeof(*unit));
+        struct unit_run *run = unit_run_new(&hooks->context, hook, event_id, name, held);
 
-        *unit = (struct hook_unit){ .hooks = hooks,
-                                    .run = unit_run_new(&hooks->context, hook, event_id, name, held) };
-        TAILQ_INSERT_TAIL(&hooks->all, unit, entry);
-        return unit;
+        run->hooks = hooks;
+        TAILQ_INSERT_TAIL(&hooks->all, run, entry);
+        return run;
 }
 
 /* What an earlier attempt has left, or NULL. */
-static struct hook_unit *find_left(struct unit_hooks *hooks, const struct hook_attempt *attempt,
-                                   const char *name)
+static struct unit_run *find_left(struct unit_hooks *hooks, const struct hook_attempt *attempt,
+                                  const char *name)
 {
-        struct hook_unit *unit = TAILQ_FIRST(&hooks->all);
+        struct unit_run *run = TAILQ_FIRST(&hooks->all);
 
-        while (unit != NULL && (unit_run_is_attached(unit->run) ||
-                                !unit_run_is_of(unit->run, attempt->hook->name, attempt->event->id, name)))
-                unit = TAILQ_NEXT(unit, entry);
-        return unit;
+        while (run != NULL && (unit_run_is_attached(run) || strcmp(run->event_id, attempt->event->id) != 0 ||
+                               strcmp(run->hook, attempt->hook->name) != 0 || strcmp(run->unit, name) != 0))
+                run = TAILQ_NEXT(run, entry);
+        return run;
 }
 
 /* ---- the bus ---- */
@@ -100,8 +91,8 @@ static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error 
 
         if (sd_bus_message_read(message, "uoss", NULL, &job, NULL, &result) < 0)
                 return 0;
-        for (struct hook_unit *unit = TAILQ_FIRST(&hooks->all); unit != NULL; unit = TAILQ_NEXT(unit, entry))
-                unit_run_job_removed(unit->run, job, result);
+        for (struct unit_run *run = TAILQ_FIRST(&hooks->all); run != NULL; run = TAILQ_NEXT(run, entry))
+                unit_run_job_removed(run, job, result);
         return 0;
 }
 
@@ -113,8 +104,8 @@ static int on_connect(sd_bus *bus, void *userdata)
                                           MANAGER_INTERFACE, "JobRemoved", on_job_removed, NULL, hooks);
         if (r < 0)
                 return r;
-        for (struct hook_unit *unit = TAILQ_FIRST(&hooks->all); unit != NULL; unit = TAILQ_NEXT(unit, entry))
-                unit_run_connected(unit->run);
+        for (struct unit_run *run = TAILQ_FIRST(&hooks->all); run != NULL; run = TAILQ_NEXT(run, entry))
+                unit_run_connected(run);
         return 0;
 }
 
@@ -123,8 +114,8 @@ static void on_lost(void *userdata)
         struct unit_hooks *hooks = userdata;
 
         hooks->job_removed = sd_bus_slot_unref(hooks->job_removed);
-        for (struct hook_unit *unit = TAILQ_FIRST(&hooks->all); unit != NULL; unit = TAILQ_NEXT(unit, entry))
-                unit_run_lost(unit->run);
+        for (struct unit_run *run = TAILQ_FIRST(&hooks->all); run != NULL; run = TAILQ_NEXT(run, entry))
+                unit_run_lost(run);
 }
 
 /* ---- all hooks ---- */
@@ -168,7 +159,7 @@ struct unit_hooks *unit_hooks_free(struct unit_hooks *hooks)
                 return NULL;
 
         while (!TAILQ_EMPTY(&hooks->all)) {
-                assert(!unit_run_is_attached(TAILQ_FIRST(&hooks->all)->run));
+                assert(!unit_run_is_attached(TAILQ_FIRST(&hooks->all)));
                 remove_run(TAILQ_FIRST(&hooks->all));
         }
         bus_connection_unlisten(hooks->context.connection, &hooks->listener);
@@ -181,33 +172,33 @@ struct unit_hooks *unit_hooks_free(struct unit_hooks *hooks)
 /* ---- attempts ---- */
 
 int hook_unit_start(struct unit_hooks *hooks, const struct hook_attempt *attempt, char **ret_reason,
-                    struct hook_unit **ret_unit)
+                    struct unit_run **ret_run)
 {
         CLEANUP(cleanup_free) char *name = NULL;
 
         int r = unit_name_expand(attempt->hook->target, attempt->event, ret_reason, &name);
         if (r < 0)
                 return r;
-        struct hook_unit *unit = find_left(hooks, attempt, name);
-        if (unit != NULL) {
-                TAILQ_REMOVE(&hooks->all, unit, entry);
-                TAILQ_INSERT_TAIL(&hooks->all, unit, entry);
+        struct unit_run *run = find_left(hooks, attempt, name);
+        if (run != NULL) {
+                TAILQ_REMOVE(&hooks->all, run, entry);
+                TAILQ_INSERT_TAIL(&hooks->all, run, entry);
         } else {
-                unit = add_run(hooks, attempt->hook->name, attempt->event->id, name, false);
+                run = add_run(hooks, attempt->hook->name, attempt->event->id, name, false);
         }
-        unit_run_attach(unit->run, attempt);
-        if (is_first_of_unit(unit))
-                unit_run_start(unit->run);
-        *ret_unit = unit;
+        unit_run_attach(run, attempt);
+        if (is_first_of_unit(run))
+                unit_run_start(run);
+        *ret_run = run;
         return 0;
 }
 
-struct hook_unit *hook_unit_cancel(struct hook_unit *unit)
+struct unit_run *hook_unit_cancel(struct unit_run *run)
 {
-        if (unit == NULL)
+        if (run == NULL)
                 return NULL;
 
-        unit_run_cancel(unit->run);
-        on_change(unit->hooks);
+        unit_run_cancel(run);
+        on_change(run->hooks);
         return NULL;
 }

@@ -9,7 +9,7 @@ struct bus_connection;
 struct unit_hooks;
 
 /* One attempt. */
-struct hook_unit;
+struct unit_run;
 
 /*
  * Removes event files left by an earlier daemon, those of units that still run when they have ended.
@@ -38,11 +38,11 @@ struct unit_hooks *unit_hooks_free(struct unit_hooks *hooks);
  * Returns 0, or a negative errno if nothing was started: invalid name, …
  */
 int hook_unit_start(struct unit_hooks *hooks, const struct hook_attempt *attempt, char **ret_reason,
-                    struct hook_unit **ret_unit);
+                    struct unit_run **ret_run);
 
 /*
  * Ends the run without calling on_end(). A unit whose start is pending is not started any more; one that is
  * running continues, and its files stay until it has ended. Must not be called from its on_end(). Accepts
  * NULL, returns NULL.
  */
-struct hook_unit *hook_unit_cancel(struct hook_unit *unit);
+struct unit_run *hook_unit_cancel(struct unit_run *run);

@@ -25,46 +25,12 @@
 
 #include "delivery/unit/unit_error.h"
 #include "delivery/unit/unit_name.h"
-#include "delivery/unit/unit_watch.h"
 #include "journal/event_message.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
 #include "util/message.h"
 #include "util/timer.h"
 #include "util/timespan.h"
-
-enum start_stage {
-        START_IDLE,
-        START_SENT,    /* StartUnit() */
-        START_DENIED,  /* it is not permitted; Ping() sent to polkit to find out why */
-        START_RUNNING, /* wait for the end of the start job */
-};
-
-struct unit_run {
-        const struct unit_context *context;
-        char *hook; /* its name */
-        char event_id[EVENT_ID_SIZE];
-        char *unit;
-        bool has_event; /* the unit's name contains the event's id */
-        bool own;       /* what runs in the unit is about this event and no other */
-        bool held;      /* its event files exist */
-        bool succeeded; /* the unit has, for this event */
-
-        struct unit_watch watch;
-        enum start_stage stage;
-        sd_bus_slot *call;   /* that of the stage */
-        sd_bus_error denial; /* in START_DENIED: of StartUnit() */
-        char job[64];        /* in START_RUNNING: its path */
-
-        struct hook_attempt attempt; /* on_end is NULL: there is none */
-        bool begun;                  /* by unit_run_start() */
-        bool over;                   /* the end is reported from the loop: */
-        bool success;
-        char *reason;                 /* of a failure */
-        bool retried;                 /* after the attempt there is another */
-        bool in_end;                  /* on_end() is being called */
-        sd_event_source *time_source; /* the timeout, or the next iteration of the loop */
-};
 
 /* ---- the end of an attempt ---- */
 
@@ -328,21 +294,6 @@ void unit_run_lost(struct unit_run *run)
 
 /* ---- attempts ---- */
 
-bool unit_run_is_attached(const struct unit_run *run)
-{
-        return run->attempt.on_end != NULL;
-}
-
-bool unit_run_is_queued(const struct unit_run *run)
-{
-        return unit_run_is_attached(run) && !run->begun && !run->over;
-}
-
-bool unit_run_is_done(const struct unit_run *run)
-{
-        return !unit_run_is_attached(run) && !run->held && !(run->succeeded && run->retried);
-}
-
 void unit_run_attach(struct unit_run *run, const struct hook_attempt *attempt)
 {
         assert(!unit_run_is_attached(run));
@@ -354,7 +305,7 @@ void unit_run_start(struct unit_run *run)
 {
         char *reason = NULL;
 
-        assert(unit_run_is_queued(run));
+        assert(unit_run_is_attached(run) && !run->begun && !run->over);
         int r = bus_connection_open(run->context->connection, &reason);
         if (r >= 0)
                 r = unit_watch_start(&run->watch);
@@ -378,17 +329,6 @@ void unit_run_cancel(struct unit_run *run)
 }
 
 /* ---- life ---- */
-
-bool unit_run_is_of(const struct unit_run *run, const char *hook, const char *event_id, const char *unit)
-{
-        return strcmp(run->event_id, event_id) == 0 && strcmp(run->hook, hook) == 0 &&
-               strcmp(run->unit, unit) == 0;
-}
-
-bool unit_run_has_same_unit(const struct unit_run *run, const struct unit_run *other)
-{
-        return strcmp(run->unit, other->unit) == 0;
-}
 
 struct unit_run *unit_run_new(const struct unit_context *context, const char *hook, const char *event_id,
                               const char *unit, bool held)

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
+#include <sys/queue.h>
+
 #include "bus/connection.h"
 #include "delivery/hook.h"
 #include "delivery/unit/event_files.h"
-
-/*
- * The use of one unit by one hook for one event: an attempt to start it, and its event files until it has
- * ended. It outlives its attempt while the unit may read the files, and while the next attempt has to learn
- * that the unit has succeeded after a timeout.
- */
-struct unit_run;
+#include "delivery/unit/unit_watch.h"
 
 /* What all of them share; borrowed. */
 struct unit_context {
@@ -27,6 +24,51 @@ struct unit_context {
         void *userdata;
 };
 
+enum start_stage {
+        START_IDLE,
+        START_SENT,    /* StartUnit() */
+        START_DENIED,  /* it is not permitted; Ping() sent to polkit to find out why */
+        START_RUNNING, /* wait for the end of the start job */
+};
+
+/*
+ * The use of one unit by one hook for one event: an attempt to start it, and its event files until it has
+ * ended. It outlives its attempt while the unit may read the files, and while the next attempt has to learn
+ * that the unit has succeeded after a timeout. Its owner only reads it, but for `entry`.
+ */
+struct unit_run {
+        TAILQ_ENTRY(unit_run) entry; /* in the list of the owner */
+        struct unit_hooks *hooks;    /* the owner */
+        const struct unit_context *context;
+        char *hook; /* its name */
+        char event_id[EVENT_ID_SIZE];
+        char *unit;
+        bool has_event; /* the unit's name contains the event's id */
+        bool own;       /* what runs in the unit is about this event and no other */
+        bool held;      /* its event files exist */
+        bool succeeded; /* the unit has, for this event */
+
+        struct unit_watch watch;
+        enum start_stage stage;
+        sd_bus_slot *call;   /* that of the stage */
+        sd_bus_error denial; /* in START_DENIED: of StartUnit() */
+        char job[64];        /* in START_RUNNING: its path */
+
+        struct hook_attempt attempt; /* on_end is NULL: there is none */
+        bool begun;                  /* by unit_run_start() */
+        bool over;                   /* the end is reported from the loop: */
+        bool success;
+        char *reason;                 /* of a failure */
+        bool retried;                 /* after the attempt there is another */
+        bool in_end;                  /* on_end() is being called */
+        sd_event_source *time_source; /* the timeout, or the next iteration of the loop */
+};
+
+static inline bool unit_run_is_attached(const struct unit_run *run)
+{
+        return run->attempt.on_end != NULL;
+}
+
 /*
  * A run without an attempt. `held`: there are event files of an earlier daemon for the unit. Texts are
  * copied.
@@ -37,13 +79,8 @@ struct unit_run *unit_run_new(const struct unit_context *context, const char *ho
 /* Leaves the unit and its files alone. Accepts NULL, returns NULL. */
 struct unit_run *unit_run_free(struct unit_run *run);
 
-bool unit_run_is_of(const struct unit_run *run, const char *hook, const char *event_id, const char *unit);
-bool unit_run_has_same_unit(const struct unit_run *run, const struct unit_run *other);
-
 /* Gives it an attempt, which is queued until unit_run_start(). attempt->on_end() is called as hook.h says. */
 void unit_run_attach(struct unit_run *run, const struct hook_attempt *attempt);
-bool unit_run_is_attached(const struct unit_run *run);
-bool unit_run_is_queued(const struct unit_run *run);
 
 /* Starts a queued attempt. Errors end it. */
 void unit_run_start(struct unit_run *run);
@@ -53,9 +90,6 @@ void unit_run_start(struct unit_run *run);
  * is followed.
  */
 void unit_run_cancel(struct unit_run *run);
-
-/* Whether it has neither an attempt, nor a unit to follow, nor a success to report. */
-bool unit_run_is_done(const struct unit_run *run);
 
 /* The connection was made; it was lost. */
 void unit_run_connected(struct unit_run *run);

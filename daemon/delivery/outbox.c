@@ -44,23 +44,14 @@ DEFINE_CLEANUP(struct outbox, outbox_free)
 
 /* ---- selection ---- */
 
-static bool is_selected(const struct string_list *hooks, const char *name)
-{
-        if (hooks == NULL)
-                return true;
-        for (size_t i = 0; i < hooks->count; i++)
-                if (strcmp(hooks->items[i], name) == 0)
-                        return true;
-        return false;
-}
-
 size_t outbox_select(const struct config *config, const struct string_list *hooks, const struct event *event,
                      const char *ret_names[])
 {
         size_t count = 0;
 
         for (size_t i = 0; i < config->hook_count; i++)
-                if (event_wanted(event, config->hooks[i].on) && is_selected(hooks, config->hooks[i].name))
+                if (event_wanted(event, config->hooks[i].on) &&
+                    (hooks == NULL || string_list_contains(hooks, config->hooks[i].name)))
                         ret_names[count++] = config->hooks[i].name;
         return count;
 }

@@ -11,14 +11,6 @@
 #include "util/memory.h"
 #include "util/names.h"
 
-static bool contains(const struct string_list *list, const char *item)
-{
-        for (size_t i = 0; i < list->count; i++)
-                if (strcmp(list->items[i], item) == 0)
-                        return true;
-        return false;
-}
-
 static void add_hooks(struct string_list *hooks, const char *names)
 {
         const char *name;
@@ -27,7 +19,7 @@ static void add_hooks(struct string_list *hooks, const char *names)
         while ((name = names_next(&names, &size)) != NULL) {
                 CLEANUP(cleanup_free) char *copy = memory_need(strndup(name, size));
 
-                if (!contains(hooks, copy))
+                if (!string_list_contains(hooks, copy))
                         string_list_add(hooks, copy);
         }
 }

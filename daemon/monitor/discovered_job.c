@@ -18,18 +18,10 @@ bool discovered_job_is_configured(const struct config *config, const char *secti
         return false;
 }
 
-static bool contains(const struct string_list *list, const char *item)
-{
-        for (size_t i = 0; i < list->count; i++)
-                if (strcmp(list->items[i], item) == 0)
-                        return true;
-        return false;
-}
-
 static void add_hooks(struct string_list *hooks, const struct string_list *more)
 {
         for (size_t i = 0; i < more->count; i++)
-                if (!contains(hooks, more->items[i]))
+                if (!string_list_contains(hooks, more->items[i]))
                         string_list_add(hooks, more->items[i]);
 }
 

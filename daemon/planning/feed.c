@@ -448,8 +448,7 @@ const char *planner_feed_problem(const struct planner *planner, uint64_t now_us)
 {
         const struct planner_feed *feed = &planner->feed;
 
-        return feed->wanted && feed_cursor_is_off(&feed->cursor, now_us) ? feed_cursor_reason(&feed->cursor)
-                                                                         : NULL;
+        return feed->wanted && feed_cursor_is_off(&feed->cursor, now_us) ? feed->cursor.off.reason : NULL;
 }
 
 uint64_t planner_feed_retry_us(const struct planner *planner)
@@ -477,7 +476,7 @@ static bool is_unread(const struct planner *planner, const struct planner_job *j
 
 struct remote_time planner_feed_newest(const struct planner *planner)
 {
-        return feed_cursor_newest(&planner->feed.cursor);
+        return planner->feed.cursor.newest;
 }
 
 struct remote_time planner_feed_position(const struct planner *planner)

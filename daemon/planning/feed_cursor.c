@@ -86,11 +86,6 @@ bool feed_cursor_is_off(const struct feed_cursor *cursor, uint64_t now_us)
         return now_us < cursor->off.until_us;
 }
 
-const char *feed_cursor_reason(const struct feed_cursor *cursor)
-{
-        return cursor->off.reason;
-}
-
 /* ---- pages ---- */
 
 /* Whether the round may end before it is complete. */
@@ -353,17 +348,7 @@ enum feed_step feed_cursor_take_page(struct feed_cursor *cursor, const struct fe
         return step == FEED_NEXT_PAGE ? take_rows(cursor, rows, count, end, new, now_us) : step;
 }
 
-/* ---- what others know ---- */
-
-bool feed_cursor_works(const struct feed_cursor *cursor)
-{
-        return cursor->works;
-}
-
-struct remote_time feed_cursor_newest(const struct feed_cursor *cursor)
-{
-        return cursor->newest;
-}
+/* ---- suspects ---- */
 
 void feed_cursor_note_missed(struct feed_cursor *cursor, uint64_t id, const struct remote_time *updated,
                              uint64_t now_us)

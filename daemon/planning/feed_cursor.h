@@ -22,7 +22,7 @@
  * without new rows that reaches a moment behind the newest row of the round before.
  */
 struct feed_cursor {
-        struct remote_time newest; /* on the first page of the last complete round */
+        struct remote_time newest; /* of the last complete round, or what was saved; form NONE: neither */
         int64_t boundary; /* rows older than this were read by earlier rounds; of the form of `newest` */
         int64_t recent;   /* the newest time of the last round, short or not */
         int64_t floor;    /* `boundary` is not put before it, after a round was cut */
@@ -54,7 +54,7 @@ enum feed_step {
         FEED_AGAIN,      /* the page does not count: the round begins again, or the page is requested again */
         FEED_ROUND_DONE, /* all that changed has been shown, but for what became visible late */
         FEED_ROUND_CUT,  /* it has not: all jobs are to be polled, and new ones searched by CreatedOn */
-        FEED_FAILED,     /* the feed is off; feed_cursor_reason() says why */
+        FEED_FAILED,     /* the feed is off; off.reason says why */
 };
 
 void feed_cursor_init(struct feed_cursor *cursor);
@@ -88,15 +88,6 @@ enum feed_step feed_cursor_fail_page(struct feed_cursor *cursor, bool too_large,
 void feed_cursor_turn_off(struct feed_cursor *cursor, const char *reason, uint64_t now_us);
 
 bool feed_cursor_is_off(const struct feed_cursor *cursor, uint64_t now_us);
-
-/* Why the feed was turned off last; valid as long as the cursor. */
-const char *feed_cursor_reason(const struct feed_cursor *cursor);
-
-/* Whether a round is complete since the feed is on, so that it shows all changes. */
-bool feed_cursor_works(const struct feed_cursor *cursor);
-
-/* The newest time of the last complete round, or what was saved; its form is REMOTE_TIME_NONE if none. */
-struct remote_time feed_cursor_newest(const struct feed_cursor *cursor);
 
 /*
  * A poll found a change that no row had shown. The job was observed without it since the feed is on: changes

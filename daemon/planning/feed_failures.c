@@ -94,9 +94,7 @@ const char *planner_discovery_problem(const struct planner *planner, uint64_t no
 {
         const struct planner_feed *feed = &planner->feed;
 
-        return planner->limits.discovers && feed->refused_until_us > now_us
-                       ? feed_cursor_reason(&feed->cursor)
-                       : NULL;
+        return planner->limits.discovers && feed->refused_until_us > now_us ? feed->cursor.off.reason : NULL;
 }
 
 bool planner_search_answers(const struct planner *planner)

@@ -18,6 +18,14 @@ void string_list_add(struct string_list *list, const char *item)
         list->items[list->count] = NULL;
 }
 
+bool string_list_contains(const struct string_list *list, const char *item)
+{
+        for (size_t i = 0; i < list->count; i++)
+                if (strcmp(list->items[i], item) == 0)
+                        return true;
+        return false;
+}
+
 void string_list_clear(struct string_list *list)
 {
         for (size_t i = 0; i < list->count; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct string_list {
@@ -10,6 +11,8 @@ struct string_list {
 
 /* Appends a copy of the item. */
 void string_list_add(struct string_list *list, const char *item);
+
+bool string_list_contains(const struct string_list *list, const char *item);
 
 /* Frees the items and leaves the list empty. */
 void string_list_clear(struct string_list *list);

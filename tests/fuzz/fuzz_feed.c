@@ -136,8 +136,8 @@ static void check_step(struct feed *feed, enum feed_step step)
                 break;
         case FEED_ROUND_CUT:
         case FEED_FAILED:
-                check(!feed_cursor_works(&feed->cursor));
-                check(step != FEED_FAILED || *feed_cursor_reason(&feed->cursor) != '\0');
+                check(!feed->cursor.works);
+                check(step != FEED_FAILED || *feed->cursor.off.reason != '\0');
                 feed->now_us += step == FEED_FAILED ? 25 * USEC_PER_HOUR : 0;
                 feed->page = 1;
                 feed->again = 0;

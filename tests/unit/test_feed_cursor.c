@@ -19,13 +19,13 @@ static void test_a_first_round_reads_one_page(void **state)
         (void)state;
 
         feed_table_setup(&table, 300, false);
-        assert_false(feed_cursor_works(&table.cursor));
-        assert_int_equal(feed_cursor_newest(&table.cursor).form, REMOTE_TIME_NONE);
+        assert_false(table.cursor.works);
+        assert_int_equal(table.cursor.newest.form, REMOTE_TIME_NONE);
         assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
         assert_int_equal(table.pages, 1);
         assert_int_equal(table.page_new, 25);
-        assert_true(feed_cursor_works(&table.cursor));
-        assert_int_equal(feed_cursor_newest(&table.cursor).ticks, FEED_EPOCH + FEED_SECONDS(300));
+        assert_true(table.cursor.works);
+        assert_int_equal(table.cursor.newest.ticks, FEED_EPOCH + FEED_SECONDS(300));
         feed_table_clear(&table);
 }
 
@@ -37,7 +37,7 @@ static void test_a_first_round_reads_back_to_the_saved_time(void **state)
         /* Changes of 50 s since, and of the minute before. */
         feed_table_setup(&table, 300, false);
         feed_table_start_at(&table, FEED_SECONDS(250));
-        assert_int_equal(feed_cursor_newest(&table.cursor).ticks, FEED_EPOCH + FEED_SECONDS(250));
+        assert_int_equal(table.cursor.newest.ticks, FEED_EPOCH + FEED_SECONDS(250));
         assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
         for (unsigned id = 1; id <= 300; id++)
                 assert_int_equal(feed_table_get(&table, id)->times, id >= 190 ? 1 : 0);
@@ -204,7 +204,7 @@ static void test_an_account_without_jobs_is_read_and_its_first_job_is_shown(void
         /* And when the last one is deleted, the newest time stays. */
         feed_table_remove(&table, 1);
         assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
-        assert_int_equal(feed_cursor_newest(&table.cursor).ticks, FEED_EPOCH + FEED_SECONDS(1));
+        assert_int_equal(table.cursor.newest.ticks, FEED_EPOCH + FEED_SECONDS(1));
         feed_table_clear(&table);
 }
 
@@ -240,7 +240,7 @@ static void test_a_round_is_cut_after_two_hundred_pages_and_not_tried_again(void
         }
         assert_int_equal(feed_table_read_round(&table), FEED_ROUND_CUT);
         assert_int_equal(table.pages - table.again, 200);
-        assert_false(feed_cursor_works(&table.cursor));
+        assert_false(table.cursor.works);
         assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE); /* nothing has changed since */
         assert_int_equal(table.pages, 1);
         for (unsigned round = 0; round < 3; round++) {

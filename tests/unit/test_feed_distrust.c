@@ -56,7 +56,7 @@ static void test_the_caller_turns_the_feed_off_for_an_hour(void **state)
         feed_table_start_at(&table, FEED_SECONDS(250));
         assert_int_equal(feed_table_read_page(&table), FEED_NEXT_PAGE);
         feed_cursor_turn_off(&table.cursor, "the role is missing", table.now_us);
-        assert_string_equal(feed_cursor_reason(&table.cursor), "the role is missing");
+        assert_string_equal(table.cursor.off.reason, "the role is missing");
         assert_true(feed_cursor_is_off(&table.cursor, table.now_us + USEC_PER_HOUR - 1));
         table.now_us += USEC_PER_HOUR;
         assert_false(feed_cursor_is_off(&table.cursor, table.now_us));
@@ -105,7 +105,7 @@ static void test_a_change_that_two_later_rounds_do_not_show_fails(void **state)
         assert_int_equal(read_round_after(&table, 58 * USEC_PER_SEC), FEED_ROUND_DONE); /* began after 59 s */
         assert_int_equal(read_round_after(&table, 0), FEED_ROUND_DONE);                 /* after 60 s */
         assert_int_equal(feed_table_read_round(&table), FEED_FAILED);
-        assert_string_equal(feed_cursor_reason(&table.cursor), "it did not show a change of job 77");
+        assert_string_equal(table.cursor.off.reason, "it did not show a change of job 77");
         assert_true(feed_cursor_is_off(&table.cursor, table.now_us));
         feed_table_clear(&table);
 }
@@ -194,7 +194,7 @@ static void test_after_a_cut_missed_changes_are_forgotten(void **state)
         note_missed(&table, 77, FEED_SECONDS(18000));
         table.form = REMOTE_TIME_LOCAL; /* this cuts a round at once */
         assert_int_equal(read_round_after(&table, USEC_PER_MIN), FEED_ROUND_CUT);
-        assert_false(feed_cursor_works(&table.cursor));
+        assert_false(table.cursor.works);
         note_missed(&table, 78, FEED_SECONDS(18000)); /* what was not reached is found by polls */
         for (unsigned round = 0; round < 3; round++)
                 assert_int_equal(read_round_after(&table, USEC_PER_MIN), FEED_ROUND_DONE);

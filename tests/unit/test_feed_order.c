@@ -26,7 +26,7 @@ static void test_the_direction_that_is_newest_first_is_found(void **state)
                 table.direction = values[i];
                 assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
                 assert_int_equal(table.again, i);
-                assert_int_equal(feed_cursor_newest(&table.cursor).ticks, FEED_EPOCH + FEED_SECONDS(300));
+                assert_int_equal(table.cursor.newest.ticks, FEED_EPOCH + FEED_SECONDS(300));
                 assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
                 assert_int_equal(table.again, 0);
                 feed_table_clear(&table);
@@ -131,7 +131,7 @@ static void test_a_search_that_ignores_the_order_fails(void **state)
         table.direction = 7;
         assert_int_equal(feed_table_read_round(&table), FEED_FAILED);
         assert_int_equal(table.pages, 3);
-        assert_string_equal(feed_cursor_reason(&table.cursor), "rows are not sorted by UpdatedOn");
+        assert_string_equal(table.cursor.off.reason, "rows are not sorted by UpdatedOn");
         feed_table_clear(&table);
 }
 
@@ -172,7 +172,7 @@ static void test_a_search_that_sorts_some_pages_fails(void **state)
         table.on_page = sort_first_pages;
         assert_int_equal(feed_table_read_round(&table), FEED_FAILED);
         assert_int_equal(table.pages, 6);
-        assert_string_equal(feed_cursor_reason(&table.cursor), "rows are not sorted by UpdatedOn");
+        assert_string_equal(table.cursor.off.reason, "rows are not sorted by UpdatedOn");
         feed_table_clear(&table);
 }
 
@@ -227,7 +227,7 @@ static void test_a_page_in_another_form_than_the_first_is_not_sorted(void **stat
         feed_table_start_at(&table, FEED_SECONDS(300));
         table.on_page = change_form_after_first_page;
         assert_int_equal(feed_table_read_round(&table), FEED_FAILED);
-        assert_string_equal(feed_cursor_reason(&table.cursor), "rows are not sorted by UpdatedOn");
+        assert_string_equal(table.cursor.off.reason, "rows are not sorted by UpdatedOn");
         feed_table_clear(&table);
 }
 
@@ -241,7 +241,7 @@ static void test_a_new_form_of_times_is_a_new_start(void **state)
         table.form = REMOTE_TIME_LOCAL;
         assert_int_equal(feed_table_read_round(&table), FEED_ROUND_CUT);
         assert_int_equal(table.pages, 1);
-        assert_int_equal(feed_cursor_newest(&table.cursor).form, REMOTE_TIME_LOCAL);
+        assert_int_equal(table.cursor.newest.form, REMOTE_TIME_LOCAL);
         feed_table_change(&table, 7, FEED_SECONDS(301));
         assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
         assert_int_equal(feed_table_get(&table, 7)->times, 1);

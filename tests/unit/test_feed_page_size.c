@@ -179,8 +179,8 @@ static void test_the_feed_is_off_for_an_hour_if_single_rows_fail(void **state)
         assert_int_equal(table.pages, 6); /* 25 twice, 12, 6, 3, 1 */
         assert_true(feed_cursor_is_off(&table.cursor, table.now_us + USEC_PER_HOUR - 1));
         assert_false(feed_cursor_is_off(&table.cursor, table.now_us + USEC_PER_HOUR));
-        assert_false(feed_cursor_works(&table.cursor));
-        assert_string_equal(feed_cursor_reason(&table.cursor), "pages of a single row fail");
+        assert_false(table.cursor.works);
+        assert_string_equal(table.cursor.off.reason, "pages of a single row fail");
 
         table.now_us += USEC_PER_HOUR;
         table.size_min = 0;
@@ -210,7 +210,7 @@ static void test_a_round_is_repeated_if_a_job_is_deleted_meanwhile(void **state)
         assert_int_equal(table.again, 2 + 3); /* and twice for larger pages */
         for (unsigned id = 40; id <= 294; id++)
                 assert_int_equal(feed_table_get(&table, id)->times, 1);
-        assert_int_equal(feed_cursor_newest(&table.cursor).ticks, FEED_EPOCH + FEED_SECONDS(294));
+        assert_int_equal(table.cursor.newest.ticks, FEED_EPOCH + FEED_SECONDS(294));
         feed_table_clear(&table);
 }
 
@@ -226,7 +226,7 @@ static void test_repetitions_are_counted_anew_in_each_round(void **state)
         for (unsigned round = 0; round < 2; round++) {
                 assert_int_equal(feed_table_read_full_round(&table), FEED_ROUND_DONE);
                 assert_int_equal(table.again, 3);
-                assert_true(feed_cursor_works(&table.cursor));
+                assert_true(table.cursor.works);
                 for (unsigned id = 295; id <= 297; id++)
                         feed_table_add(&table, id, FEED_SECONDS(id), true)->shown = 1;
         }
@@ -243,11 +243,11 @@ static void test_after_three_repetitions_the_next_round_reads_as_far_back(void *
         table.on_page = delete_newest;
         assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
         assert_int_equal(table.again, 3);
-        assert_int_equal(feed_cursor_newest(&table.cursor).ticks, FEED_EPOCH + FEED_SECONDS(298));
-        assert_false(feed_cursor_works(&table.cursor));
+        assert_int_equal(table.cursor.newest.ticks, FEED_EPOCH + FEED_SECONDS(298));
+        assert_false(table.cursor.works);
         assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
         assert_int_equal(table.again, 0);
-        assert_int_equal(feed_cursor_newest(&table.cursor).ticks, FEED_EPOCH + FEED_SECONDS(294));
+        assert_int_equal(table.cursor.newest.ticks, FEED_EPOCH + FEED_SECONDS(294));
         feed_table_clear(&table);
 }
 
@@ -262,8 +262,8 @@ static void test_without_totals_no_round_is_repeated(void **state)
         table.no_total = true;
         assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
         assert_int_equal(table.again, 0);
-        assert_int_equal(feed_cursor_newest(&table.cursor).ticks, FEED_EPOCH + FEED_SECONDS(298));
-        assert_true(feed_cursor_works(&table.cursor));
+        assert_int_equal(table.cursor.newest.ticks, FEED_EPOCH + FEED_SECONDS(298));
+        assert_true(table.cursor.works);
         feed_table_clear(&table);
 }
 
@@ -277,7 +277,7 @@ static void test_pages_that_do_not_advance_fail(void **state)
         table.wrong_number = true;
         assert_int_equal(feed_table_read_round(&table), FEED_FAILED);
         assert_int_equal(table.pages, 2);
-        assert_string_equal(feed_cursor_reason(&table.cursor), "pages do not advance");
+        assert_string_equal(table.cursor.off.reason, "pages do not advance");
         feed_table_clear(&table);
 
         /* The same rows may come again once or twice, because new ones pushed them there. */
@@ -286,7 +286,7 @@ static void test_pages_that_do_not_advance_fail(void **state)
         table.stuck = true;
         assert_int_equal(feed_table_read_round(&table), FEED_FAILED);
         assert_int_equal(table.pages, 8);
-        assert_string_equal(feed_cursor_reason(&table.cursor), "pages do not advance");
+        assert_string_equal(table.cursor.off.reason, "pages do not advance");
         feed_table_clear(&table);
 }
 
@@ -300,7 +300,7 @@ static void test_pages_without_rows_that_never_end_fail(void **state)
         table.endless = true;
         assert_int_equal(feed_table_read_round(&table), FEED_FAILED);
         assert_int_equal(table.pages, 4 * 4); /* of which the third and the fourth are equal */
-        assert_string_equal(feed_cursor_reason(&table.cursor), "pages do not advance");
+        assert_string_equal(table.cursor.off.reason, "pages do not advance");
         feed_table_clear(&table);
 
         /* The same in a short round. */
@@ -367,7 +367,7 @@ static void test_rows_without_a_status_fail(void **state)
         table.no_status = true;
         assert_int_equal(feed_table_read_round(&table), FEED_FAILED);
         assert_int_equal(table.pages, 1);
-        assert_string_equal(feed_cursor_reason(&table.cursor), "rows have no Status");
+        assert_string_equal(table.cursor.off.reason, "rows have no Status");
         feed_table_clear(&table);
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/id_list.h"
 #include "util/memory.h"
 #include "util/message.h"
 
@@ -21,20 +22,13 @@ struct reading {
         struct outbox_load *load;
 };
 
-static int compare_ids(const void *left, const void *right)
-{
-        uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-
-        return (a > b) - (a < b);
-}
-
 /* malloc()ed. */
 static uint64_t *sorted_jobs(const struct config *config)
 {
         uint64_t *jobs = memory_need(calloc(config->job_count + 1, sizeof(*jobs)));
         for (size_t i = 0; i < config->job_count; i++)
                 jobs[i] = config->jobs[i].id;
-        qsort(jobs, config->job_count, sizeof(*jobs), compare_ids);
+        qsort(jobs, config->job_count, sizeof(*jobs), id_compare);
         return jobs;
 }
 
@@ -72,7 +66,7 @@ static void take_abandoned(void *userdata, uint64_t job_id, bool job_is_added, c
         /* 0: of the API. With [discover], any job may have been discovered. */
         if (position < config->hook_count &&
             (job_id == 0 || job_is_added || config->discover_count > 0 ||
-             bsearch(&job_id, reading->jobs, config->job_count, sizeof(job_id), compare_ids) != NULL))
+             bsearch(&job_id, reading->jobs, config->job_count, sizeof(job_id), id_compare) != NULL))
                 reading->load->hooks[position].abandoned++;
 }
 

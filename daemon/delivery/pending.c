@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "util/container.h"
+#include "util/id_list.h"
 #include "util/memory.h"
 
 struct pending_delivery {
@@ -25,16 +26,9 @@ struct pending_job {
         struct pending_delivery *first, **end;
 };
 
-static int compare_ids(const void *left, const void *right)
-{
-        uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-
-        return (a > b) - (a < b);
-}
-
 static struct pending_job *find_job(const struct pending *pending, uint64_t id)
 {
-        struct pending_job *const *found = tfind(&id, &pending->jobs, compare_ids);
+        struct pending_job *const *found = tfind(&id, &pending->jobs, id_compare);
 
         return found != NULL ? *found : NULL;
 }
@@ -44,13 +38,13 @@ static struct pending_job *add_job(struct pending *pending, uint64_t id)
         struct pending_job *job = memory_malloc(NULL, sizeof(*job));
 
         *job = (struct pending_job){ .id = id, .end = &job->first };
-        (void)memory_need(tsearch(job, &pending->jobs, compare_ids));
+        (void)memory_need(tsearch(job, &pending->jobs, id_compare));
         return job;
 }
 
 static void remove_job(struct pending *pending, struct pending_job *job)
 {
-        (void)tdelete(job, &pending->jobs, compare_ids);
+        (void)tdelete(job, &pending->jobs, id_compare);
         queue_remove(&pending->heads, &job->entry);
         free(job);
 }

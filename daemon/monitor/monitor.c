@@ -46,11 +46,6 @@ static void sleep_until(struct monitor *monitor, uint64_t wake_us)
                 deferred_start(monitor->idle);
 }
 
-static uint64_t earliest(uint64_t a_us, uint64_t b_us)
-{
-        return a_us < b_us ? a_us : b_us;
-}
-
 /* Sends the request that a client waits for, if there is one. Returns when to call this again. */
 static uint64_t send_search(struct monitor *monitor, bool may_send, uint64_t now)
 {
@@ -77,8 +72,8 @@ static void monitor_poll_due(struct monitor *monitor)
         while (sign_in_is_done(monitor, &token_wake_us) &&
                planner_next(monitor->planner, now, &request, &wake_us))
                 requests_start(monitor, &request);
-        wake_us = earliest(earliest(wake_us, token_wake_us), search_wake_us);
-        sleep_until(monitor, earliest(wake_us, monitor->discover.retry_us));
+        wake_us = time_earlier(time_earlier(wake_us, token_wake_us), search_wake_us);
+        sleep_until(monitor, time_earlier(wake_us, monitor->discover.retry_us));
 }
 
 static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)

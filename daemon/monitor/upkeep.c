@@ -8,7 +8,6 @@
 
 #include "monitor/discover_sections.h"
 #include "platform/clock.h"
-#include "util/cleanup.h"
 #include "util/container.h"
 #include "util/memory.h"
 

@@ -133,11 +133,6 @@ static void cover_recorded(struct planner *planner)
         }
 }
 
-static uint64_t earlier(uint64_t a_us, uint64_t b_us)
-{
-        return a_us < b_us ? a_us : b_us;
-}
-
 /* Covered jobs are due one after another within the sweep interval. */
 static void spread_covered(struct planner *planner, uint64_t now_us)
 {
@@ -145,7 +140,7 @@ static void spread_covered(struct planner *planner, uint64_t now_us)
 
         for (size_t i = 0; i < planner->job_count; i++) {
                 struct planner_job *job = planner->jobs[i];
-                uint64_t span_us = earlier(step_us * (i + 1), planner_stalled_in(job, now_us));
+                uint64_t span_us = time_earlier(step_us * (i + 1), planner_stalled_in(job, now_us));
 
                 if (!job->covered || job->spread || job->failing || job->watch.held_since_us != 0 ||
                     !waits_for_poll(job))
@@ -283,8 +278,8 @@ uint64_t feed_due_us(const struct planner *planner)
 {
         const struct planner_feed *feed = &planner->feed;
 
-        return earlier(feed->phase != FEED_PHASE_OFF ? feed->due_us : USEC_NEVER,
-                       feed->created_us != 0 ? feed->created_us : USEC_NEVER);
+        return time_earlier(feed->phase != FEED_PHASE_OFF ? feed->due_us : USEC_NEVER,
+                            feed->created_us != 0 ? feed->created_us : USEC_NEVER);
 }
 
 uint64_t feed_ready_us(const struct planner *planner, uint64_t poll_us, uint64_t now_us)
@@ -312,7 +307,7 @@ uint64_t feed_wake_us(const struct planner *planner, uint64_t poll_us, uint64_t 
         uint64_t wake_us = feed_ready_us(planner, poll_us, now_us);
 
         if (feed->wanted && !feed->ended && feed->phase == FEED_PHASE_OFF)
-                wake_us = earlier(wake_us, off_until_us(feed));
+                wake_us = time_earlier(wake_us, off_until_us(feed));
         return wake_us;
 }
 

@@ -86,11 +86,6 @@ static uint64_t allowed_us(const struct planner *planner, enum rate_limiter_use 
         return latest_us;
 }
 
-static uint64_t earlier(uint64_t a_us, uint64_t b_us)
-{
-        return a_us < b_us ? a_us : b_us;
-}
-
 static uint64_t later(uint64_t a_us, uint64_t b_us)
 {
         return a_us > b_us ? a_us : b_us;
@@ -220,10 +215,10 @@ static bool next_probe(struct planner *planner, uint64_t now_us, struct planner_
                 return true;
         }
         if (job == NULL) {
-                *ret_wake_us =
-                        earlier(queue_ready_us(&planner->gone, at_us), queue_ready_us(&planner->due, at_us));
+                *ret_wake_us = time_earlier(queue_ready_us(&planner->gone, at_us),
+                                            queue_ready_us(&planner->due, at_us));
                 if (feed_is_alone(planner))
-                        *ret_wake_us = earlier(*ret_wake_us, feed_wake_us(planner, at_us, now_us));
+                        *ret_wake_us = time_earlier(*ret_wake_us, feed_wake_us(planner, at_us, now_us));
                 return false;
         }
         *ret_request = (struct planner_request){
@@ -307,12 +302,12 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
                 request_begin(planner, ret_request, RATE_LIMITER_POLL, now_us);
                 return true;
         } else {
-                *ret_wake_us =
-                        earlier(queue_ready_us(&planner->confirm, urgent_us), queue_ready_us(polls, poll_us));
-                *ret_wake_us = earlier(*ret_wake_us, feed_wake_us(planner, poll_us, now_us));
-                *ret_wake_us = earlier(*ret_wake_us, page_us);
+                *ret_wake_us = time_earlier(queue_ready_us(&planner->confirm, urgent_us),
+                                            queue_ready_us(polls, poll_us));
+                *ret_wake_us = time_earlier(*ret_wake_us, feed_wake_us(planner, poll_us, now_us));
+                *ret_wake_us = time_earlier(*ret_wake_us, page_us);
                 if (planner->parts.count > 0 || witnesses_want_check(planner))
-                        *ret_wake_us = earlier(*ret_wake_us, urgent_us);
+                        *ret_wake_us = time_earlier(*ret_wake_us, urgent_us);
                 return false;
         }
         request_begin(planner, ret_request, RATE_LIMITER_CONFIRM, now_us);
@@ -442,7 +437,7 @@ uint64_t planner_next_due(const struct planner *planner)
         uint64_t next_us = planner->parts.count > 0 ? 0 : feed_due_us(planner);
 
         for (size_t i = 0; i < 2; i++)
-                next_us = earlier(next_us, queue_ready_us(queues[i], 0));
+                next_us = time_earlier(next_us, queue_ready_us(queues[i], 0));
         return next_us;
 }
 

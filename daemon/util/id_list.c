@@ -24,6 +24,13 @@ bool id_list_contains(const struct id_list *list, uint64_t id)
         return false;
 }
 
+int id_compare(const void *left, const void *right)
+{
+        uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+        return (a > b) - (a < b);
+}
+
 void id_list_clear(struct id_list *list)
 {
         free(list->ids);

@@ -14,6 +14,9 @@ void id_list_add(struct id_list *list, uint64_t id);
 
 bool id_list_contains(const struct id_list *list, uint64_t id);
 
+/* For qsort(), bsearch() and the like: of ids, or of structs that begin with one. */
+int id_compare(const void *left, const void *right);
+
 /* Frees the IDs and leaves the list empty. */
 void id_list_clear(struct id_list *list);
 

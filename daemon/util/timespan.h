@@ -18,6 +18,11 @@
 /* No time: later than any other. */
 #define USEC_NEVER UINT64_MAX
 
+static inline uint64_t time_earlier(uint64_t a_us, uint64_t b_us)
+{
+        return a_us < b_us ? a_us : b_us;
+}
+
 /*
  * Parses "15s", "1min 30s", "2h", "1.5s", "100ms"; a number without a unit means seconds (systemd.time(7))
  * and must be the last. Units: us usec µs ms msec s sec second seconds m min minute minutes h hr hour hours d

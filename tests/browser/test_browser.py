@@ -15,7 +15,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / "integration")]
 from driver import Browser, Server  # noqa: E402
 from report_rig import HOSTILE, Reports  # noqa: E402
 
-WIDTHS, SCHEMES = (1200, 390), ("light", "dark")
+WIDTHS, SCHEMES = (1200, 760, 390), ("light", "dark")
 
 # Of all texts that are shown, those with the least contrast to what is behind them: [ratio, text].
 CONTRAST = """
@@ -37,10 +37,10 @@ for (const e of document.querySelectorAll("body *")) {
 return found.sort((x, y) => x[0] - y[0]).slice(0, 3);
 """
 
-# Elements that reach beyond the width of the page, where they would be cut off.
+# Elements that reach beyond the width of the page, where they would be cut off, or of their column.
 TOO_WIDE = """
 return [...document.querySelectorAll("body *")].filter(e => !e.ownerSVGElement && e.checkVisibility() &&
-    e.getBoundingClientRect().right > innerWidth + 0.5).map(e => e.outerHTML.slice(0, 200));
+    (e.getBoundingClientRect().right > innerWidth + 0.5 || e.localName == "td" && e.scrollWidth > e.clientWidth)).map(e => e.outerHTML.slice(0, 200));
 """
 
 
@@ -77,7 +77,7 @@ class InBrowser(Reports):
             pathlib.Path(directory, name).write_bytes(self.browser.screenshot())
 
     def check_layout(self, name):
-        """All can be read, at two widths and in both colour schemes."""
+        """All can be read, on screens of three widths and in both colour schemes."""
         backs = {}
         for width in WIDTHS:
             for scheme in SCHEMES:

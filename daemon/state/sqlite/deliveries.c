@@ -43,16 +43,14 @@ static int delivery_read(struct store *store, sqlite3_stmt *statement, struct de
 int store_pending_deliveries(struct store *store, const char *hook, uint64_t after,
                              struct delivery ret_deliveries[], size_t max)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DELIVERY_PENDING);
         size_t count = 0;
 
-        int r = store_statement(store, STATEMENT_DELIVERY_PENDING, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC);
-        (void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)after);
-        while (count < max && (r = store_step(store, statement)) > 0) {
-                r = delivery_read(store, statement, &ret_deliveries[count]);
+        row_write_string(&query, hook);
+        row_write_number(&query, after);
+        int r = 0;
+        while (count < max && (r = row_write_end(store, &query)) > 0) {
+                r = delivery_read(store, query.statement, &ret_deliveries[count]);
                 if (r < 0)
                         return r;
                 count++;
@@ -65,27 +63,23 @@ int store_pending_deliveries(struct store *store, const char *hook, uint64_t aft
 static int delivery_end(struct store *store, uint64_t delivery_id, const char *new_state, uint64_t now_us,
                         uint64_t delay_us, const char *error)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer row = row_write(store, STATEMENT_DELIVERY_END);
 
-        int r = store_statement(store, STATEMENT_DELIVERY_END, &statement);
-        if (r < 0)
-                return r;
-        struct row_writer row = row_write(statement);
         row_write_number(&row, delivery_id);
         row_write_string(&row, new_state);
         row_write_number(&row, now_us);
         row_write_number(&row, delay_us);
         if (error != NULL)
-                (void)sqlite3_bind_text(statement, 5, error,
+                (void)sqlite3_bind_text(row.statement, 5, error,
                                         (int)text_cut(error, strlen(error), ERROR_SIZE_MAX), SQLITE_STATIC);
 
-        r = store_write_begin(store);
+        int r = store_write_begin(store);
         if (r < 0)
                 return r;
         r = row_write_end(store, &row);
         if (r >= 0 && sqlite3_changes(store->database) == 0)
                 r = store_fail(store, -ENOENT, "no such pending delivery");
-        (void)sqlite3_reset(statement);
+        (void)sqlite3_reset(row.statement);
         return store_write_end(store, r);
 }
 
@@ -130,19 +124,16 @@ static bool state_from_string(const char *word, enum delivery_state *ret_state)
 
 int store_get_delivery(struct store *store, uint64_t id, struct stored_delivery *ret_delivery)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DELIVERY_GET);
         CLEANUP(stored_delivery_clear) struct stored_delivery found = { .delivery.id = 0 };
         char state[16];
 
-        int r = store_statement(store, STATEMENT_DELIVERY_GET, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
-        r = store_step(store, statement);
+        row_write_number(&query, id);
+        int r = row_write_end(store, &query);
         if (r <= 0)
                 return r;
 
-        struct row_reader row = row_read(statement);
+        struct row_reader row = row_read(query.statement);
         read_columns(&row, &found.delivery);
         row_read_string(&row, state, sizeof(state));
         row_read_text(&row, &found.hook);
@@ -161,13 +152,10 @@ int store_get_delivery(struct store *store, uint64_t id, struct stored_delivery 
 /* Runs a statement about one delivery, which must change it. */
 static int change_one(struct store *store, enum statement which, uint64_t id)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer query = row_write(store, which);
 
-        int r = store_statement(store, which, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
-        r = store_step(store, statement);
+        row_write_number(&query, id);
+        int r = row_write_end(store, &query);
         if (r >= 0 && sqlite3_changes(store->database) == 0)
                 r = store_fail(store, -ENOENT, "no such pending or failed delivery");
         return r;
@@ -200,13 +188,10 @@ int store_drop_deliveries(struct store *store, const uint64_t ids[], size_t coun
 
 static int renew_failed(struct store *store, const char *hook, uint64_t *ret_count)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DELIVERY_RENEW_FAILED);
 
-        int r = store_statement(store, STATEMENT_DELIVERY_RENEW_FAILED, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC);
-        r = store_step(store, statement);
+        row_write_string(&query, hook);
+        int r = row_write_end(store, &query);
         if (r >= 0)
                 *ret_count = (uint64_t)sqlite3_changes(store->database);
         return r;
@@ -223,18 +208,16 @@ int store_retry_failed(struct store *store, const char *hook, uint64_t *ret_coun
 
 int store_each_failed_delivery(struct store *store, failed_delivery_handler handler, void *userdata)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DELIVERY_FAILED);
 
-        int r = store_statement(store, STATEMENT_DELIVERY_FAILED, &statement);
-        if (r < 0)
-                return r;
-        while ((r = store_step(store, statement)) > 0) {
-                const char *hook = (const char *)sqlite3_column_text(statement, 1);
+        int r = 0;
+        while ((r = row_write_end(store, &query)) > 0) {
+                const char *hook = (const char *)sqlite3_column_text(query.statement, 1);
                 if (hook == NULL)
                         memory_exhausted();
                 store->in_callback = true;
-                handler(userdata, (uint64_t)sqlite3_column_int64(statement, 0),
-                        sqlite3_column_int(statement, 2) != 0, hook);
+                handler(userdata, (uint64_t)sqlite3_column_int64(query.statement, 0),
+                        sqlite3_column_int(query.statement, 2) != 0, hook);
                 store->in_callback = false;
         }
         return r;
@@ -242,17 +225,15 @@ int store_each_failed_delivery(struct store *store, failed_delivery_handler hand
 
 int store_each_pending_hook(struct store *store, pending_hook_handler handler, void *userdata)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DELIVERY_HOOKS);
 
-        int r = store_statement(store, STATEMENT_DELIVERY_HOOKS, &statement);
-        if (r < 0)
-                return r;
-        while ((r = store_step(store, statement)) > 0) {
-                const char *hook = (const char *)sqlite3_column_text(statement, 0);
+        int r = 0;
+        while ((r = row_write_end(store, &query)) > 0) {
+                const char *hook = (const char *)sqlite3_column_text(query.statement, 0);
                 if (hook == NULL)
                         memory_exhausted();
                 store->in_callback = true;
-                handler(userdata, hook, (uint64_t)sqlite3_column_int64(statement, 1));
+                handler(userdata, hook, (uint64_t)sqlite3_column_int64(query.statement, 1));
                 store->in_callback = false;
         }
         return r;

@@ -16,13 +16,8 @@
 
 static int discovered_write(struct store *store, const struct stored_discovery *discovery)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer row = row_write(store, STATEMENT_DISCOVERED_PUT);
 
-        int r = store_statement(store, STATEMENT_DISCOVERED_PUT, &statement);
-        if (r < 0)
-                return r;
-
-        struct row_writer row = row_write(statement);
         row_write_number(&row, discovery->job);
         row_write_bytes(&row, discovery->sections, strlen(discovery->sections));
         row_write_number(&row, (uint64_t)discovery->created_ticks);
@@ -39,13 +34,10 @@ int store_put_discovered(struct store *store, const struct stored_discovery *dis
 
 static int discovered_delete(struct store *store, uint64_t job)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DISCOVERED_DELETE);
 
-        int r = store_statement(store, STATEMENT_DISCOVERED_DELETE, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)job);
-        return store_step(store, statement);
+        row_write_number(&query, job);
+        return row_write_end(store, &query);
 }
 
 int store_drop_discovered(struct store *store, uint64_t job)
@@ -57,19 +49,16 @@ int store_drop_discovered(struct store *store, uint64_t job)
 
 int store_discovered_sections(struct store *store, uint64_t job, struct text *ret_sections)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DISCOVERED_GET);
         CLEANUP(text_clear) struct text sections = TEXT_NULL;
 
         *ret_sections = TEXT_NULL;
-        int r = store_statement(store, STATEMENT_DISCOVERED_GET, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)job);
-        r = store_step(store, statement);
+        row_write_number(&query, job);
+        int r = row_write_end(store, &query);
         if (r <= 0)
                 return r;
 
-        struct row_reader row = row_read(statement);
+        struct row_reader row = row_read(query.statement);
         row_read_text(&row, &sections);
         r = row_read_end(store, &row);
         if (r < 0)
@@ -83,18 +72,15 @@ int store_discovered_sections(struct store *store, uint64_t job, struct text *re
 static int discovered_next(struct store *store, uint64_t *job, struct text *ret_sections,
                            struct stored_discovery *ret_discovery)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DISCOVERED_NEXT);
         char outcome[16];
 
-        int r = store_statement(store, STATEMENT_DISCOVERED_NEXT, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)*job);
-        r = store_step(store, statement);
+        row_write_number(&query, *job);
+        int r = row_write_end(store, &query);
         if (r <= 0)
                 return r;
 
-        struct row_reader row = row_read(statement);
+        struct row_reader row = row_read(query.statement);
         *job = ret_discovery->job = row_read_number(&row);
         row_read_text(&row, ret_sections);
         ret_discovery->created_ticks = (int64_t)row_read_number(&row);

@@ -26,18 +26,15 @@
 
 static int event_write(struct store *store, const struct event *event, struct text_digest result)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer row = row_write(store, STATEMENT_EVENT_PUT);
         struct text_digest before = text_digest(&event->result_before);
 
         int r = store_text_write(store, event->record.id, &event->record.result, result);
         if (r >= 0)
                 r = store_text_write(store, event->record.id, &event->result_before, before);
-        if (r >= 0)
-                r = store_statement(store, STATEMENT_EVENT_PUT, &statement);
         if (r < 0)
                 return r;
 
-        struct row_writer row = row_write(statement);
         row_write_string(&row, event->id);
         row_write_string(&row, event_kind_to_string(event->kind));
         row_write_string(&row, outcome_to_string(event->outcome));
@@ -60,13 +57,8 @@ static int event_write(struct store *store, const struct event *event, struct te
 
 static int delivery_write(struct store *store, const struct event *event, const char *hook)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer row = row_write(store, STATEMENT_DELIVERY_PUT);
 
-        int r = store_statement(store, STATEMENT_DELIVERY_PUT, &statement);
-        if (r < 0)
-                return r;
-
-        struct row_writer row = row_write(statement);
         row_write_number(&row, event->sequence);
         row_write_number(&row, event->record.id);
         row_write_string(&row, hook);
@@ -197,24 +189,21 @@ int store_event_read(struct store *store, sqlite3_stmt *statement, size_t result
 }
 
 /* Reads the event in the next row of a statement. Returns 1 and *ret_event, or 0 without a row. */
-static int event_read(struct store *store, sqlite3_stmt *statement, struct event *ret_event)
+static int event_read(struct store *store, struct row_writer *query, struct event *ret_event)
 {
-        int r = store_step(store, statement);
+        int r = row_write_end(store, query);
         if (r <= 0)
                 return r;
-        r = store_event_read(store, statement, RESULT_WHOLE, ret_event);
+        r = store_event_read(store, query->statement, RESULT_WHOLE, ret_event);
         return r < 0 ? r : 1;
 }
 
 int store_get_event(struct store *store, const char *event_id, struct event *ret_event)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_EVENT_GET);
 
-        int r = store_statement(store, STATEMENT_EVENT_GET, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_text(statement, 1, event_id, -1, SQLITE_STATIC);
-        return event_read(store, statement, ret_event);
+        row_write_string(&query, event_id);
+        return event_read(store, &query, ret_event);
 }
 
 /* ---- logged or not ---- */
@@ -225,15 +214,12 @@ int store_get_event(struct store *store, const char *event_id, struct event *ret
  */
 static int unlogged_next(struct store *store, uint64_t *sequence, struct event *ret_event)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_EVENT_UNLOGGED);
 
-        int r = store_statement(store, STATEMENT_EVENT_UNLOGGED, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)*sequence);
-        r = event_read(store, statement, ret_event);
-        if (sqlite3_data_count(statement) > 0)
-                *sequence = (uint64_t)sqlite3_column_int64(statement, 0);
+        row_write_number(&query, *sequence);
+        int r = event_read(store, &query, ret_event);
+        if (sqlite3_data_count(query.statement) > 0)
+                *sequence = (uint64_t)sqlite3_column_int64(query.statement, 0);
         return r;
 }
 

@@ -28,19 +28,16 @@ static void job_row_clear(struct job_row *row)
 /* Returns 1 and *ret_row, which the caller clears, or 0 if the job is unknown. */
 static int job_read(struct store *store, uint64_t id, struct job_row *ret_row)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_JOB_GET);
         CLEANUP(job_row_clear) struct job_row found = { .job.id = id, .record.id = id };
         char outcome[16];
 
-        int r = store_statement(store, STATEMENT_JOB_GET, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
-        r = store_step(store, statement);
+        row_write_number(&query, id);
+        int r = row_write_end(store, &query);
         if (r <= 0)
                 return r;
 
-        struct row_reader row = row_read(statement);
+        struct row_reader row = row_read(query.statement);
         row_read_string(&row, outcome, sizeof(outcome));
         found.job.stalled = row_read_number(&row) != 0;
         found.job.changed_us = row_read_number(&row);
@@ -61,13 +58,8 @@ static int job_read(struct store *store, uint64_t id, struct job_row *ret_row)
 
 int store_job_write(struct store *store, const struct stored_job *job, const struct job_record *record)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer row = row_write(store, STATEMENT_JOB_PUT);
 
-        int r = store_statement(store, STATEMENT_JOB_PUT, &statement);
-        if (r < 0)
-                return r;
-
-        struct row_writer row = row_write(statement);
         row_write_number(&row, job->id);
         row_write_string(&row, outcome_to_string(job->outcome));
         row_write_number(&row, job->stalled);

@@ -12,6 +12,7 @@
 #include "state/sqlite/events.h"
 #include "state/sqlite/row.h"
 #include "state/sqlite/texts.h"
+#include "util/id_list.h"
 
 /* Events or deliveries that are read for some of them. */
 #define LOOK_MAX 10000
@@ -22,28 +23,16 @@ static void write_bound(struct row_writer *row, uint64_t number)
         row_write_number(row, number < INT64_MAX ? number : INT64_MAX);
 }
 
-static int begin(struct store *store, enum statement which, uint64_t after, sqlite3_stmt **ret_statement,
-                 struct row_writer *ret_parameters)
-{
-        int r = store_statement(store, which, ret_statement);
-
-        if (r < 0)
-                return r;
-        *ret_parameters = row_write(*ret_statement);
-        write_bound(ret_parameters, after);
-        return 0;
-}
-
 /* Moves to the next row, whose first column is the key. Returns 1, or 0 at the end of the page or the table.
  */
-static int next(struct store *store, sqlite3_stmt *statement, size_t *left, uint64_t *ret_last)
+static int next(struct store *store, struct row_writer *query, size_t *left, uint64_t *ret_last)
 {
         if (*left == 0)
                 return 0;
-        int r = store_step(store, statement);
+        int r = row_write_end(store, query);
         if (r > 0) {
                 --*left;
-                *ret_last = (uint64_t)sqlite3_column_int64(statement, 0);
+                *ret_last = (uint64_t)sqlite3_column_int64(query->statement, 0);
         }
         return r;
 }
@@ -103,17 +92,16 @@ static int read_result(struct store *store, uint64_t text, size_t result_max, st
 int store_list_jobs(struct store *store, uint64_t after, uint64_t until, size_t max, uint64_t *ret_last,
                     listed_job_handler handler, void *userdata)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-        struct row_writer parameters;
+        CLEANUP(row_release)
+        struct row_writer query = row_write(store, STATEMENT_JOB_LIST);
         size_t left = max;
 
-        int r = begin(store, STATEMENT_JOB_LIST, after, &statement, &parameters);
-        if (r < 0)
-                return r;
-        write_bound(&parameters, until);
-        while ((r = next(store, statement, &left, ret_last)) > 0) {
+        write_bound(&query, after);
+        write_bound(&query, until);
+        int r = 0;
+        while ((r = next(store, &query, &left, ret_last)) > 0) {
                 CLEANUP(listed_job_clear) struct listed_job job = { .has_event = false };
-                struct row_reader row = row_read(statement);
+                struct row_reader row = row_read(query.statement);
                 uint64_t text = 0;
 
                 r = read_job(store, &row, &job, &text);
@@ -134,21 +122,19 @@ int store_list_jobs(struct store *store, uint64_t after, uint64_t until, size_t 
 
 int store_get_listed_job(struct store *store, uint64_t id, size_t result_max, struct listed_job *ret_job)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
         CLEANUP(listed_job_clear) struct listed_job job = { .has_event = false };
-        struct row_writer parameters;
+        CLEANUP(row_release)
+        struct row_writer query = row_write(store, STATEMENT_JOB_LIST);
         uint64_t text = 0;
 
         if (id == 0)
                 return 0;
-        int r = begin(store, STATEMENT_JOB_LIST, id - 1, &statement, &parameters);
-        if (r < 0)
-                return r;
-        write_bound(&parameters, id);
-        r = store_step(store, statement);
+        write_bound(&query, id - 1);
+        write_bound(&query, id);
+        int r = row_write_end(store, &query);
         if (r <= 0)
                 return r;
-        struct row_reader row = row_read(statement);
+        struct row_reader row = row_read(query.statement);
         r = read_job(store, &row, &job, &text);
         row_read_text(&row, &job.record.guid);
         row_read_text(&row, &job.record.files);
@@ -167,16 +153,14 @@ int store_get_listed_job(struct store *store, uint64_t id, size_t result_max, st
 
 int store_list_durations(struct store *store, size_t max, duration_handler handler, void *userdata)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-        int r = store_statement(store, STATEMENT_JOB_DURATIONS, &statement);
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_JOB_DURATIONS);
+        int r;
 
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)max);
-        while ((r = store_step(store, statement)) > 0) {
+        row_write_number(&query, max);
+        while ((r = row_write_end(store, &query)) > 0) {
                 CLEANUP(text_clear) struct text description = TEXT_NULL;
 
-                struct row_reader row = row_read(statement);
+                struct row_reader row = row_read(query.statement);
                 uint64_t duration_us = row_read_number(&row);
                 row_read_text(&row, &description);
                 r = row_read_end(store, &row);
@@ -193,13 +177,6 @@ int store_list_durations(struct store *store, size_t max, duration_handler handl
 
 /* ---- events ---- */
 
-static int compare_ids(const void *left, const void *right)
-{
-        uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-
-        return (a > b) - (a < b);
-}
-
 /* The column of the job, of those of an event. */
 #define EVENT_JOB_COLUMN 5
 
@@ -207,29 +184,27 @@ static bool is_wanted(sqlite3_stmt *statement, const uint64_t jobs[], size_t job
 {
         uint64_t job = (uint64_t)sqlite3_column_int64(statement, EVENT_JOB_COLUMN);
 
-        return jobs == NULL || bsearch(&job, jobs, job_count, sizeof(*jobs), compare_ids) != NULL;
+        return jobs == NULL || bsearch(&job, jobs, job_count, sizeof(*jobs), id_compare) != NULL;
 }
 
 int store_list_events(struct store *store, uint64_t after, const uint64_t jobs[], size_t job_count,
                       size_t max, uint64_t *ret_last, event_handler handler, void *userdata)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
         bool by_job = jobs != NULL && job_count == 1;
         size_t left = jobs == NULL || by_job ? max : LOOK_MAX, count = 0;
-        struct row_writer parameters;
+        CLEANUP(row_release)
+        struct row_writer query = row_write(store, by_job ? STATEMENT_EVENT_LIST_JOB : STATEMENT_EVENT_LIST);
 
-        int r = begin(store, by_job ? STATEMENT_EVENT_LIST_JOB : STATEMENT_EVENT_LIST, after, &statement,
-                      &parameters);
-        if (r < 0)
-                return r;
+        write_bound(&query, after);
         if (by_job)
-                write_bound(&parameters, jobs[0]);
-        while (count < max && (r = next(store, statement, &left, ret_last)) > 0) {
+                write_bound(&query, jobs[0]);
+        int r = 0;
+        while (count < max && (r = next(store, &query, &left, ret_last)) > 0) {
                 CLEANUP(event_clear) struct event event = { 0 };
 
-                if (!is_wanted(statement, jobs, job_count))
+                if (!is_wanted(query.statement, jobs, job_count))
                         continue;
-                r = store_event_read(store, statement, LISTED_RESULT_MAX, &event);
+                r = store_event_read(store, query.statement, LISTED_RESULT_MAX, &event);
                 if (r == -EUCLEAN)
                         continue;
                 if (r < 0)
@@ -316,20 +291,19 @@ static bool matches(sqlite3_stmt *statement, const struct delivery_filter *filte
 int store_list_deliveries(struct store *store, uint64_t after, const struct delivery_filter *filter,
                           size_t max, uint64_t *ret_last, listed_delivery_handler handler, void *userdata)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
         bool all = filter->state == NULL && filter->hook == NULL && filter->job == 0;
         size_t left = all ? max : LOOK_MAX, count = 0;
-        struct row_writer parameters;
+        CLEANUP(row_release)
+        struct row_writer query = row_write(store, STATEMENT_DELIVERY_LIST);
 
-        int r = begin(store, STATEMENT_DELIVERY_LIST, after, &statement, &parameters);
-        if (r < 0)
-                return r;
-        while (count < max && (r = next(store, statement, &left, ret_last)) > 0) {
+        write_bound(&query, after);
+        int r = 0;
+        while (count < max && (r = next(store, &query, &left, ret_last)) > 0) {
                 CLEANUP(listed_delivery_clear) struct listed_delivery delivery = { .failed = false };
 
-                if (!matches(statement, filter))
+                if (!matches(query.statement, filter))
                         continue;
-                r = read_delivery(store, statement, &delivery);
+                r = read_delivery(store, query.statement, &delivery);
                 if (r == -EUCLEAN)
                         continue;
                 if (r < 0)
@@ -346,16 +320,14 @@ int store_list_deliveries(struct store *store, uint64_t after, const struct deli
 
 int store_count_deliveries(struct store *store, uint64_t job, uint64_t *ret_pending, uint64_t *ret_failed)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-        struct row_writer parameters;
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DELIVERY_COUNT);
 
-        int r = begin(store, STATEMENT_DELIVERY_COUNT, job, &statement, &parameters);
-        if (r >= 0)
-                r = row_write_end(store, &parameters);
+        write_bound(&query, job);
+        int r = row_write_end(store, &query);
         if (r < 0)
                 return r;
-        *ret_pending = (uint64_t)sqlite3_column_int64(statement, 0);
-        *ret_failed = (uint64_t)sqlite3_column_int64(statement, 1);
+        *ret_pending = (uint64_t)sqlite3_column_int64(query.statement, 0);
+        *ret_failed = (uint64_t)sqlite3_column_int64(query.statement, 1);
         return 0;
 }
 
@@ -365,17 +337,16 @@ int store_count_deliveries(struct store *store, uint64_t job, uint64_t *ret_pend
 static int list_statuses(struct store *store, enum statement which, uint64_t after, size_t max,
                          uint64_t *ret_last, status_handler handler, void *userdata)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-        struct row_writer parameters;
+        CLEANUP(row_release)
+        struct row_writer query = row_write(store, which);
         size_t left = max;
 
-        int r = begin(store, which, after, &statement, &parameters);
-        if (r < 0)
-                return r;
-        while ((r = next(store, statement, &left, ret_last)) > 0) {
+        write_bound(&query, after);
+        int r = 0;
+        while ((r = next(store, &query, &left, ret_last)) > 0) {
                 CLEANUP(text_clear) struct text status = TEXT_NULL;
 
-                struct row_reader row = row_read(statement);
+                struct row_reader row = row_read(query.statement);
                 (void)row_read_number(&row);
                 row_read_text(&row, &status);
                 uint64_t time_us = row_read_number(&row);

@@ -18,13 +18,8 @@ static void write_string(struct row_writer *row, const char *string)
 
 static int manual_put(struct store *store, const struct manual_job *manual)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer row = row_write(store, STATEMENT_MANUAL_PUT);
 
-        int r = store_statement(store, STATEMENT_MANUAL_PUT, &statement);
-        if (r < 0)
-                return r;
-
-        struct row_writer row = row_write(statement);
         row_write_number(&row, manual->id);
         row_write_string(&row, manual_kind_to_string(manual->kind));
         write_string(&row, manual->name);
@@ -36,13 +31,10 @@ static int manual_put(struct store *store, const struct manual_job *manual)
 /* Runs a statement about one job. */
 static int manual_run(struct store *store, enum statement which, uint64_t job)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer query = row_write(store, which);
 
-        int r = store_statement(store, which, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)job);
-        return store_step(store, statement);
+        row_write_number(&query, job);
+        return row_write_end(store, &query);
 }
 
 static int manual_change(struct store *store, const struct manual_job put[], size_t put_count,
@@ -91,21 +83,18 @@ static char *take_string(struct text *text)
  */
 static int manual_find(struct store *store, uint64_t from, uint64_t *ret_job, struct manual_job *ret_manual)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_MANUAL_GET);
         CLEANUP(text_clear) struct text name = TEXT_NULL;
         CLEANUP(text_clear) struct text hooks = TEXT_NULL;
         enum manual_kind kind;
         char word[16];
 
-        int r = store_statement(store, STATEMENT_MANUAL_GET, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)from);
-        r = store_step(store, statement);
+        row_write_number(&query, from);
+        int r = row_write_end(store, &query);
         if (r <= 0)
                 return r;
 
-        struct row_reader row = row_read(statement);
+        struct row_reader row = row_read(query.statement);
         *ret_job = row_read_number(&row);
         row_read_string(&row, word, sizeof(word));
         row_read_text(&row, &name);
@@ -128,16 +117,13 @@ static int manual_find(struct store *store, uint64_t from, uint64_t *ret_job, st
 
 int store_find_manual_name(struct store *store, const char *name, uint64_t except, uint64_t *ret_job)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_MANUAL_NAMED);
 
-        int r = store_statement(store, STATEMENT_MANUAL_NAMED, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_blob(statement, 1, name, (int)strlen(name), SQLITE_STATIC);
-        (void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)except);
-        r = store_step(store, statement);
+        row_write_bytes(&query, name, strlen(name));
+        row_write_number(&query, except);
+        int r = row_write_end(store, &query);
         if (r > 0)
-                *ret_job = (uint64_t)sqlite3_column_int64(statement, 0);
+                *ret_job = (uint64_t)sqlite3_column_int64(query.statement, 0);
         return r;
 }
 

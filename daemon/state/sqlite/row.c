@@ -15,14 +15,22 @@
 
 #include "util/memory.h"
 
-struct row_writer row_write(sqlite3_stmt *statement)
+struct row_writer row_write(struct store *store, enum statement which)
 {
-        return (struct row_writer){ .statement = statement };
+        struct row_writer row = { .statement = NULL };
+
+        row.error = store_statement(store, which, &row.statement);
+        return row;
+}
+
+void row_release(struct row_writer *row)
+{
+        cleanup_statement(&row->statement);
 }
 
 static void row_written(struct row_writer *row, int code)
 {
-        if (row->code == SQLITE_OK)
+        if (row->code == SQLITE_OK && row->error == 0)
                 row->code = code;
 }
 
@@ -65,6 +73,8 @@ void row_write_record(struct row_writer *row, const struct job_record *record)
 
 int row_write_end(struct store *store, struct row_writer *row)
 {
+        if (row->error < 0)
+                return row->error;
         if (row->code != SQLITE_OK)
                 return store_fail_sqlite(store, row->code);
         return store_step(store, row->statement);

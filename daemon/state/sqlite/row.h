@@ -17,17 +17,21 @@
 struct row_writer {
         sqlite3_stmt *statement;
         int index;
-        int code; /* of SQLite: the first failure */
+        int code;  /* of SQLite: the first failure */
+        int error; /* negative errno: the statement could not be prepared */
 };
 
-struct row_writer row_write(sqlite3_stmt *statement);
+/* The writer of a statement, to be released with row_release(): CLEANUP(row_release) struct row_writer row.
+ */
+struct row_writer row_write(struct store *store, enum statement which);
+void row_release(struct row_writer *row);
 void row_write_number(struct row_writer *row, uint64_t number);
 void row_write_bytes(struct row_writer *row, const void *data, size_t size); /* NULL data: null */
 void row_write_text(struct row_writer *row, const struct text *text);
 void row_write_string(struct row_writer *row, const char *string);
 /* business_id to updated_on, and status: 11 columns. */
 void row_write_record(struct row_writer *row, const struct job_record *record);
-/* Runs the statement, unless a value could not be bound. */
+/* Runs the statement, unless something has failed before. As store_step(); for a next row, too. */
 int row_write_end(struct store *store, struct row_writer *row);
 
 /* Reads the columns of a row in the same order. The values are valid only if row_read_end() returns 0. */

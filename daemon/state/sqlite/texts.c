@@ -15,15 +15,10 @@
 
 int store_text_write(struct store *store, uint64_t job, const struct text *text, struct text_digest digest)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer row = row_write(store, STATEMENT_TEXT_PUT);
 
         if (text->data == NULL)
                 return 0;
-        int r = store_statement(store, STATEMENT_TEXT_PUT, &statement);
-        if (r < 0)
-                return r;
-
-        struct row_writer row = row_write(statement);
         row_write_number(&row, job);
         row_write_number(&row, digest.hash);
         row_write_number(&row, digest.size);
@@ -34,26 +29,23 @@ int store_text_write(struct store *store, uint64_t job, const struct text *text,
 int store_text_read(struct store *store, uint64_t job, struct text_digest digest, struct text *ret_text,
                     uint64_t *ret_size)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_TEXT_GET);
         CLEANUP(text_clear) struct text text = TEXT_NULL;
 
         *ret_size = 0;
         *ret_text = TEXT_NULL;
         if (text_digest_equal(digest, text_digest(&TEXT_NULL)))
                 return 0;
-        int r = store_statement(store, STATEMENT_TEXT_GET, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)job);
-        (void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)digest.hash);
-        (void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)digest.size);
-        r = store_step(store, statement);
+        row_write_number(&query, job);
+        row_write_number(&query, digest.hash);
+        row_write_number(&query, digest.size);
+        int r = row_write_end(store, &query);
         if (r < 0)
                 return r;
         if (r == 0)
                 return store_fail(store, -EUCLEAN, "a ResultData is missing in the database");
 
-        struct row_reader row = row_read(statement);
+        struct row_reader row = row_read(query.statement);
         row_read_text(&row, &text);
         r = row_read_end(store, &row);
         if (r < 0)
@@ -108,25 +100,21 @@ int store_text_read_row(struct store *store, uint64_t row, size_t max, struct te
 int store_text_read_head(struct store *store, uint64_t job, struct text_digest digest, size_t max,
                          struct text *ret_text)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer key = row_write(store, STATEMENT_TEXT_HEAD);
 
         if (digest.size == UINT64_MAX) /* null */
                 return 0;
-        int r = store_statement(store, STATEMENT_TEXT_HEAD, &statement);
-        if (r < 0)
-                return r;
-        struct row_writer key = row_write(statement);
         row_write_number(&key, job);
         row_write_number(&key, digest.hash);
         row_write_number(&key, digest.size);
-        r = row_write_end(store, &key);
+        int r = row_write_end(store, &key);
         if (r <= 0)
                 return r;
 
-        if (sqlite3_column_type(statement, 1) == SQLITE_NULL)
-                return store_text_read_row(store, (uint64_t)sqlite3_column_int64(statement, 0), max,
+        if (sqlite3_column_type(key.statement, 1) == SQLITE_NULL)
+                return store_text_read_row(store, (uint64_t)sqlite3_column_int64(key.statement, 0), max,
                                            ret_text);
-        struct row_reader row = row_read(statement);
+        struct row_reader row = row_read(key.statement);
         (void)row_read_number(&row);
         row_read_text(&row, ret_text);
         r = row_read_end(store, &row);

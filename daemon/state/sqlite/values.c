@@ -13,14 +13,9 @@
 
 static int value_write(struct store *store, const char *key, const void *data, size_t size)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release)
+        struct row_writer row = row_write(store, data != NULL ? STATEMENT_VALUE_PUT : STATEMENT_VALUE_DELETE);
 
-        int r = store_statement(store, data != NULL ? STATEMENT_VALUE_PUT : STATEMENT_VALUE_DELETE,
-                                &statement);
-        if (r < 0)
-                return r;
-
-        struct row_writer row = row_write(statement);
         row_write_string(&row, key);
         if (data != NULL)
                 row_write_bytes(&row, data, size);
@@ -37,18 +32,15 @@ int store_put_value(struct store *store, const char *key, const void *data, size
 
 int store_get_value(struct store *store, const char *key, void **ret_data, size_t *ret_size)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_VALUE_GET);
         CLEANUP(secret_text_clear) struct text value = TEXT_NULL;
 
-        int r = store_statement(store, STATEMENT_VALUE_GET, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
-        r = store_step(store, statement);
+        row_write_string(&query, key);
+        int r = row_write_end(store, &query);
         if (r <= 0)
                 return r;
 
-        struct row_reader row = row_read(statement);
+        struct row_reader row = row_read(query.statement);
         row_read_text(&row, &value);
         r = row_read_end(store, &row);
         if (r >= 0 && value.data == NULL)

@@ -53,7 +53,7 @@ static const char page_style[] =
         ".counts span{color:var(--muted);font-size:13px;display:flex;align-items:center;gap:7px}"
         ".sign{flex:none;display:block}"
         ".chart{display:block;width:100%;height:auto}.narrow{display:none}"
-        ".picture{padding:0 6px 10px}"
+        ".picture{padding:0 6px 10px;overflow-x:auto}"
         "table{width:100%;border-collapse:collapse;font-size:14px;table-layout:fixed}"
         "th:nth-child(1){width:28%}th:nth-child(2){width:17%}th:nth-child(3){width:16%}th:nth-child(4){width:"
         "11%}"
@@ -72,9 +72,12 @@ static const char page_style[] =
         "'DejaVu Sans Mono',monospace}"
         ".none{padding:0 20px 18px;color:var(--muted)}"
         "footer{color:var(--muted);font-size:13px;padding:0 4px}"
+        "@media(max-width:860px){th:nth-child(1){width:25%}th:nth-child(2){width:20%}th:nth-child(3){width:"
+        "17%}"
+        "th:nth-child(4){width:13%}}"
         "@media(max-width:700px){"
         "main{padding:18px 12px "
-        "28px}h1{font-size:21px}.wide{display:none}.narrow{display:block}.picture{padding:0 8px 8px}"
+        "28px}h1{font-size:21px}.wide{min-width:640px}.picture{padding:0 8px 8px}"
         "h2{padding:14px 14px 10px}.counts{gap:8px}.counts li{padding:10px 12px}.counts b{font-size:23px}"
         ".alert,.none{padding-left:14px;padding-right:14px}"
         "table,tbody,tr,td{display:block}thead{display:none}"
@@ -84,10 +87,11 @@ static const char page_style[] =
         "td[data-name]::before{content:attr(data-name);flex:0 0 5.2em;color:var(--muted);"
         "font:13px/1.6 system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','DejaVu Sans',sans-serif}"
         ".job{font-weight:500}.job small{display:inline;font-weight:400;margin-left:6px}"
-        "}";
+        "}"
+        "@media(max-width:560px){.wide{display:none}.narrow{display:block}}";
 
 /* Of svg_style and page_style together, as the policy wants it: test_ctl_report.py says what it must be. */
-static const char style_digest[] = "sha256-zoFixhO/51E9AHBN3G2qnhU6+RBvRwY8mGy3tY2Ikk4=";
+static const char style_digest[] = "sha256-kGv3EKTf7dKlgDWhcCTMkYwVAQypCBDHvjGPtLbo3KQ=";
 
 /* ---- the head ---- */
 

@@ -37,10 +37,12 @@ for (const e of document.querySelectorAll("body *")) {
 return found.sort((x, y) => x[0] - y[0]).slice(0, 3);
 """
 
-# Elements that reach beyond the width of the page, where they would be cut off, or of their column.
+# Elements that reach beyond the width of the page, where they would be cut off, or of their column; and words of a Status
+# that are divided.
 TOO_WIDE = """
 return [...document.querySelectorAll("body *")].filter(e => !e.ownerSVGElement && e.checkVisibility() &&
-    (e.getBoundingClientRect().right > innerWidth + 0.5 || e.localName == "td" && e.scrollWidth > e.clientWidth)).map(e => e.outerHTML.slice(0, 200));
+    (e.getBoundingClientRect().right > innerWidth + 0.5 || e.localName == "td" && e.scrollWidth > e.clientWidth ||
+     e.matches(".status bdi") && /^\\w+$/.test(e.textContent) && e.clientHeight > 1.5 * parseFloat(getComputedStyle(e).lineHeight))).map(e => e.outerHTML.slice(0, 200));
 """
 
 

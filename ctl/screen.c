@@ -32,18 +32,19 @@
 
 #define CONTROL_C '\003'
 
-/* Errors are those of a terminal that has gone; SIGHUP says so. */
-static void put(const char *text, size_t size)
+/* Returns false if the terminal has gone, which SIGHUP says too, but not to every process. */
+static bool put(const char *text, size_t size)
 {
         while (size > 0) {
                 ssize_t written = write(STDOUT_FILENO, text, size);
                 if (written < 0 && errno == EINTR)
                         continue;
                 if (written <= 0)
-                        return;
+                        return false;
                 text += written;
                 size -= (size_t)written;
         }
+        return true;
 }
 
 /* ---- entering and leaving ---- */
@@ -67,12 +68,12 @@ static void enter(struct screen *screen)
                 keys.c_cc[VTIME] = 0;
                 screen->has_keys = tcsetattr(STDIN_FILENO, TCSADRAIN, &keys) >= 0;
         }
-        put(ENTER, strlen(ENTER));
+        (void)put(ENTER, strlen(ENTER));
 }
 
 static void leave(struct screen *screen)
 {
-        put(LEAVE, strlen(LEAVE));
+        (void)put(LEAVE, strlen(LEAVE));
         if (screen->has_keys)
                 (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &screen->before);
 }
@@ -186,7 +187,7 @@ void screen_draw(struct screen *screen, uint64_t period_us)
         size_of_terminal(&columns, &rows);
         char *lines = screen->draw(screen->userdata, columns, rows);
         char *text = sequence_of(lines, rows, &size);
-        put(text, size);
+        screen->quit = !put(text, size) || screen->quit;
         free(text);
         free(lines);
         screen->period_us = period_us;
@@ -254,6 +255,8 @@ int screen_wait(struct screen *screen, sd_bus *bus, uint64_t timeout_us)
                 { .fd = screen->has_keys ? STDIN_FILENO : -1, .events = POLLIN },
         };
 
+        if (screen->quit || screen->ended_by > 0)
+                return -ECANCELED;
         if (fd < 0 || events < 0)
                 return fd < 0 ? fd : events;
         if (ppoll(polled, sizeof(polled) / sizeof(*polled), until_us < USEC_NEVER ? &left : NULL, NULL) < 0)
@@ -262,8 +265,6 @@ int screen_wait(struct screen *screen, sd_bus *bus, uint64_t timeout_us)
                 handle_signals(screen);
         if (polled[2].revents != 0)
                 handle_keys(screen);
-        if (screen->quit || screen->ended_by > 0)
-                return -ECANCELED;
         if (monotonic_now() >= screen->tick_us)
                 screen_draw(screen, screen->period_us);
         return 0;

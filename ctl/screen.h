@@ -22,7 +22,7 @@ struct screen {
         bool has_keys;      /* standard input is a terminal, and was changed */
         int signals;        /* signalfd(2) */
         int ended_by;       /* a signal; 0: none */
-        bool quit;          /* the user wants to leave */
+        bool quit;          /* the user wants to leave, or the terminal has gone */
         uint64_t tick_us;   /* the next drawing, CLOCK_MONOTONIC */
         uint64_t period_us; /* between two drawings; USEC_NEVER: nothing changes by itself */
 };

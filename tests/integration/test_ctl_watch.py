@@ -19,7 +19,7 @@ import unittest
 from ctl_rig import CtlTest, subscribed
 from harness import EX_OK, PATIENCE, end_with_parent
 
-EX_UNKNOWN, EX_SERVICE = 66, 69
+EX_UNKNOWN, EX_SERVICE, EX_IOERR = 66, 69, 74
 LEAVE = "\033[?7h\033[?25h\033[?1049l"
 SCENARIO = ("[job 5]\ndescription = Import of members\nstep = 0s Running | {\"done\": 260, \"total\": 400}\n"
             "[job 6]\ndescription = Bulk edit\nstep = 0s Running | café\n")
@@ -276,10 +276,15 @@ class End(WatchTest):
         self.assertEqual(left, "jobwatchctl: job 8 is not watched; to watch it, use 'jobwatchctl add'\n")
 
     def test_without_a_terminal_for_keys(self):
-        """Standard input is elsewhere."""
+        """Standard input is elsewhere; a signal or the end of the terminal ends it."""
         self.start_two()
+        for end, expected in ((lambda process, _: process.send_signal(signal.SIGINT), EX_OK),
+                              (lambda _, primary: os.close(primary), EX_IOERR)):
+            with self.subTest(expected):
+                self.without_keys(end, expected)
+
+    def without_keys(self, end, expected):
         primary, secondary = pty.openpty()
-        self.addCleanup(os.close, primary)
         with subprocess.Popen(**self.command("watch", env={"TERM": "xterm"}), stdout=secondary, stderr=secondary,
                               preexec_fn=begin) as process:
             os.close(secondary)
@@ -287,8 +292,10 @@ class End(WatchTest):
             while b"Running" not in shown:
                 self.assertTrue(select.select([primary], [], [], PATIENCE)[0])
                 shown += os.read(primary, 65536)
-            process.send_signal(signal.SIGINT)
-            self.assertEqual(process.wait(PATIENCE), EX_OK)
+            end(process, primary)
+            self.assertEqual(process.wait(PATIENCE), expected)
+        if expected == EX_OK:
+            os.close(primary)
 
 
 class Lines(WatchTest):

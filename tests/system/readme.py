@@ -224,6 +224,12 @@ class Readme(unittest.TestCase):
         self.assertRegex(said, "87654321 .*Completed .*Import of members")
         self.assertRegex(said, "87654322 .*Failed .*Import of invoices")
 
+    def watched(self, command):
+        """On a terminal, until q."""
+        command = command.partition("#")[0].strip()
+        said = self.execute(f"printf q | TERM=xterm script --quiet --return --command '{command}' /dev/null")
+        self.assertRegex(said, r"\033\[\?1049h(?s:.*)\033\[\?1049l")
+
     def shown(self, command):
         self.assertRegex(self.execute(command), r"(?s)Job 87654322\n.*Failed.*Row 17: no such price plan")
 
@@ -266,6 +272,7 @@ class Readme(unittest.TestCase):
         ("systemctl start --wait jobwatch-job@", one_job),
         ("jobwatchctl wait --add ", in_script),
         ("jobwatchctl list ", listed),
+        ("jobwatchctl watch ", watched),
         ("jobwatchctl show 87654322 ", shown),
         ("jobwatchctl history --since today ", history),
         ("jobwatchctl deliveries ", deliveries),

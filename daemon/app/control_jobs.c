@@ -150,7 +150,9 @@ static int run(struct state_operation *operation, struct store *store)
                                                                &last, take_stored, list);
         if (r > 0)
                 list->until = last;
-        return r >= 0 && list->has_open ? read_durations(store, &list->durations) : r < 0 ? r : 0;
+        if (r < 0)
+                return r;
+        return list->has_open ? read_durations(store, &list->durations) : 0;
 }
 
 /* ---- the reply ---- */

@@ -58,10 +58,10 @@ static int read_ids(struct bus_call *call, struct arguments *arguments, bool may
         struct bus_ids ids;
 
         int r = bus_read_ids(call, &ids);
-        if (r >= 0)
+        if (r >= 0) {
                 bus_sort_ids(&ids, &arguments->ids, &arguments->count);
-        if (r >= 0)
                 r = check_ids(call, arguments);
+        }
         if (r < 0 || may_be_empty || arguments->count > 0)
                 return r;
         bus_call_fail(call, BUS_INVALID_ARGUMENTS, "no IDs are given");

@@ -88,10 +88,10 @@ static int read_list_jobs(struct bus_call *call, struct list_jobs *list)
         int r = bus_read_entries(call, filter, SIZE_OF(filter));
         if (r >= 0)
                 r = bus_find_choice(call, "State", state, states, &index);
-        if (r >= 0)
+        if (r >= 0) {
                 bus_sort_ids(&ids, &list->ids, &list->arguments.id_count);
-        if (r >= 0)
                 r = bus_read_number(call, &list->arguments.after);
+        }
         if (r >= 0)
                 r = bus_read_limit(call, BUS_ROWS_MAX, &list->arguments.limit);
         if (r < 0)

@@ -68,9 +68,13 @@ static struct slot *start(struct sim *sim, const uint64_t ids[], size_t count, v
         slot->end_us = sim->now_us + latency_us;
         slot->extras = sim->extras;
         slot->disturbances = sim->disturbances;
-        if (sim->verbose && count > 0)
-                printf("%12.3f request %d of %zu, job %zu\n", (double)(sim->now_us - sim->start_us) / 1e6,
-                       (int)slot->request.kind, count, (size_t)(slot->request.jobs[0] - sim->jobs) + 1);
+        if (sim->verbose && count > 0) {
+                printf("%12.3f request %d of %zu,", (double)(sim->now_us - sim->start_us) / 1e6,
+                       (int)slot->request.kind, count);
+                for (size_t i = 0; i < count; i++)
+                        printf(" job %zu", (size_t)(slot->request.jobs[i] - sim->jobs) + 1);
+                printf("\n");
+        }
         return slot;
 }
 

@@ -168,8 +168,8 @@ static void check_due(struct sim *sim, const struct sim_job *job)
         bound_us = bound_of(sim, job);
         if (!account->sound && !job->listed) /* nothing else shows new jobs */
                 return;
-        if (!account->sound && job->due_emptied) /* nothing but UpdatedOn may show that */
-                return;
+        if (job->due_emptied && (!account->sound || job->truth.updated == job->reported_as.updated))
+                return; /* nothing but UpdatedOn may show that */
         if (job->due_held)
                 bound_us += job->settings.result_wait_us;
         if (job->due_returned)

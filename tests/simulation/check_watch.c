@@ -172,11 +172,9 @@ static void find_since(struct sim *sim, struct section *section, const struct pa
                 (int64_t)page->jobs[0]->created - (int64_t)(section->since_us + USEC_PER_MIN) * TICKS_PER_US;
 
         if (sim->verbose)
-                printf("%12.3f section-%td begins, business %d, description %d, since %.0f s, newest job "
-                       "%zu\n",
+                printf("%12.3f section-%td begins, since %.0f s\n",
                        (double)(sim->now_us - sim->start_us) / 1e6, section - sim->account.sections,
-                       (int)section->business, (int)section->description, (double)section->since_us / 1e6,
-                       (size_t)(page->jobs[0] - sim->jobs) + 1);
+                       (double)section->since_us / 1e6);
         for (size_t i = 0; i < sim->job_count; i++)
                 count += sim->jobs[i].visible_us != 0 &&
                          (int64_t)sim->jobs[i].created >= section->least_created;
@@ -190,29 +188,52 @@ static void find_since(struct sim *sim, struct section *section, const struct pa
         }
 }
 
-/* The first page by CreatedOn that is sorted shows what is there already. */
+/* What has appeared meanwhile will be there already. */
+static void begin_anew(struct sim *sim, struct section *section)
+{
+        section->first_made_us = 0;
+        section->complete = false;
+        for (size_t i = 0; i < sim->job_count; i++)
+                if (!is_known(&sim->jobs[i]))
+                        sim->jobs[i].watched.found &= (uint8_t)~bit_of(&sim->account, section);
+}
+
+static void begin(struct sim *sim, struct section *section, const struct page *page, uint64_t made_us)
+{
+        section->first_made_us = made_us;
+        for (size_t i = 0; i < sim->job_count; i++)
+                if (finds(section, &sim->jobs[i], made_us))
+                        find(sim, section, &sim->jobs[i]);
+        if (page->count > 0)
+                find_since(sim, section, page);
+}
+
+#define ROUND_ROWS_MAX 1000
+
+static bool ends_round(const struct section *section, const struct page *page)
+{
+        return !page->has_next || page->count == 0 || page->number * page->size >= ROUND_ROWS_MAX ||
+               (int64_t)page->jobs[page->count - 1]->created < section->least_created;
+}
+
+/* The first page by CreatedOn that is sorted shows what is there already, unless its round fails later. */
 void watch_page_delivered(struct sim *sim, const struct page *page, uint64_t made_us)
 {
         struct account *account = &sim->account;
 
         if (!page->by_created || !page->newest_first)
                 return;
-        if (page->number > 1) {
-                account->since_us = sim->now_us;
-                return;
-        }
+        account->since_us = sim->now_us;
         for (size_t i = 0; i < SECTIONS_MAX; i++) {
                 struct section *section = &account->sections[i];
 
-                if (!section->present || section->first_made_us != 0)
+                if (!section->present || section->complete)
                         continue;
-                section->first_made_us = made_us;
-                for (size_t j = 0; j < sim->job_count; j++)
-                        if (finds(section, &sim->jobs[j], made_us))
-                                find(sim, section, &sim->jobs[j]);
-                if (page->count > 0)
-                        find_since(sim, section, page);
-                account->since_us = sim->now_us;
+                if (page->number == 1) {
+                        begin_anew(sim, section);
+                        begin(sim, section, page, made_us);
+                }
+                section->complete = section->first_made_us != 0 && ends_round(section, page);
         }
 }
 
@@ -249,9 +270,6 @@ static void remove_section(struct sim *sim, struct section *section)
         uint8_t bit = bit_of(&sim->account, section);
 
         section->present = false;
-        if (sim->verbose)
-                printf("%12.3f section-%td is removed\n", (double)(sim->now_us - sim->start_us) / 1e6,
-                       section - sim->account.sections);
         if (section->first_made_us != 0) {
                 section->before_us = section->first_made_us;
                 section->since_before = section->since_us > 0;
@@ -315,15 +333,6 @@ static void resume_jobs(struct sim *sim, const struct section *section)
                 job->watched.maybe_found |= bit_of(&sim->account, section);
                 job->watched.silent = false;
         }
-}
-
-/* Its first round was not stored: what has appeared meanwhile will be there already. */
-static void begin_anew(struct sim *sim, struct section *section)
-{
-        section->first_made_us = 0;
-        for (size_t i = 0; i < sim->job_count; i++)
-                if (!is_known(&sim->jobs[i]))
-                        sim->jobs[i].watched.found &= (uint8_t)~bit_of(&sim->account, section);
 }
 
 /* A section that was removed and added again may continue where it was, as the state still has it. */

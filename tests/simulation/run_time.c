@@ -92,6 +92,8 @@ void check_asked_poll(struct sim *sim)
         const struct asked_poll *poll = &sim->changes.poll;
         uint64_t bound_us;
 
+        while (poll->count > 0 && poll->jobs[0]->reported_end) /* the change was on its way to the disk */
+                watch_requested(sim, poll->jobs[0]);
         if (poll->count == 0)
                 return;
         bound_us = feed_span(sim) + USEC_PER_MIN;

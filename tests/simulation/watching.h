@@ -31,8 +31,9 @@ struct section {
         bool present;
         uint64_t business, description;
         uint64_t since_us;
-        uint64_t first_made_us; /* when the page of its first round was made; 0: not yet */
-        int64_t least_created;  /* with `since` */
+        uint64_t first_made_us; /* when the first page of its first round was made; 0: not yet */
+        bool complete;          /* that round was read to its end; otherwise it may begin again */
+        int64_t least_created;  /* that round reads back to there */
         uint64_t stored_us;     /* the same, as an earlier run may have stored it; 0: it has not */
         uint64_t before_us;     /* the same, before it was removed */
         bool since_before;      /* that was with `since` */

@@ -174,7 +174,7 @@ static void try_page(struct feed *feed, struct reader *reader)
                 .has_total = (what & 15) != 11,
                 .has_next = (what & 3) != 0,
         };
-        check(feed_cursor_take_page(&feed->cursor, rows, count, &end, new, feed->now_us, &step) == 0);
+        step = feed_cursor_take_page(&feed->cursor, rows, count, &end, new, feed->now_us);
         for (size_t i = 0; i < count; i++) {
                 check(!new[i] || !rows[i].as_recorded_or_seen);
                 check(!new[i] || step != FEED_AGAIN);

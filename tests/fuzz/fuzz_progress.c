@@ -46,11 +46,15 @@ static bool has_digit(const char *text, size_t size)
 
 static void check_added(const char *text, size_t size, unsigned done, unsigned total)
 {
-        static const char *const forms[] = { "\n;done: %u of %u;", "\n;%u / %u rows;", "\n;done=%u;rows=%u;",
-                                             "\n;\"processedRows\": %u, \"totalRows\": \"%u\";" };
+        /* What stands before, between and after the numbers. */
+        static const char *const forms[][3] = { { "\n;done: ", " of ", ";" },
+                                                { "\n;", " / ", " rows;" },
+                                                { "\n;done=", ";rows=", ";" },
+                                                { "\n;\"processedRows\": ", ", \"totalRows\": \"", "\";" } };
+        const char *const *form = forms[(done ^ total) % 4];
         char added[ADDED_MAX];
 
-        int length = snprintf(added, sizeof(added), forms[(done ^ total) % 4], done, total);
+        int length = snprintf(added, sizeof(added), "%s%u%s%u%s", form[0], done, form[1], total, form[2]);
         check(length > 0 && length < ADDED_MAX);
         char *longer = malloc(size + (size_t)length);
         check(longer != NULL);

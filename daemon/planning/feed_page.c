@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What a page of the search by UpdatedOn must be, before its rows are looked at one by one. */
+/* What a page of the search by UpdatedOn must be, before its rows are read one by one. */
 
 #include "planning/feed_page.h"
 

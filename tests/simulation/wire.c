@@ -179,7 +179,7 @@ static void probe_failed(struct sim *sim, const struct slot *slot)
         struct sim_job *job = slot->request.jobs[0];
         bool excused = slot->cause != CAUSE_JOB || job->probed < 2; /* first in one round, last in the next */
 
-        if (slot->start_us < wire->opened_us)
+        if (slot->start_us <= wire->opened_us) /* a probe waits first */
                 return;
         wire->probe_failed_us = sim->now_us;
         for (size_t i = 0; i < sim->job_count && slot->cause != CAUSE_JOB; i++)

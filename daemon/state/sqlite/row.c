@@ -125,9 +125,10 @@ void row_read_string(struct row_reader *row, char *ret_string, size_t size)
         if (!row_next(row, SQLITE_TEXT))
                 return;
 
-        const unsigned char *string =
-                memory_need((void *)(uintptr_t)sqlite3_column_text(row->statement, row->column - 1));
+        const unsigned char *string = sqlite3_column_text(row->statement, row->column - 1);
         size_t length = (size_t)sqlite3_column_bytes(row->statement, row->column - 1);
+        if (string == NULL)
+                memory_exhausted();
         if (length >= size || memchr(string, '\0', length) != NULL) {
                 row->is_damaged = true;
         } else {

@@ -308,6 +308,8 @@ uint64_t feed_wake_us(const struct planner *planner, uint64_t poll_us, uint64_t 
 
         if (feed->wanted && !feed->ended && feed->phase == FEED_PHASE_OFF)
                 wake_us = time_earlier(wake_us, off_until_us(feed));
+        if (feed->created_us != 0 && feed->refused_until_us > now_us) /* also while no feed is wanted */
+                wake_us = time_earlier(wake_us, feed->refused_until_us);
         return wake_us;
 }
 

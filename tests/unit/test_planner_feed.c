@@ -550,6 +550,31 @@ static void test_a_refused_search_is_tried_again_when_the_last_job_is_removed(vo
         assert_true(count_kind(fixture, from, REQUEST_PAGE) > 5);
 }
 
+/* As discovery asks for it while the feed is off: no other poll is due in the meantime. */
+static void test_a_refused_search_for_new_jobs_is_tried_again_after_an_hour(void **state)
+{
+        const struct planner_settings settings = { .interval_us = 6 * USEC_PER_HOUR,
+                                                   .max_interval_us = 6 * USEC_PER_HOUR };
+        const struct feed_page_request page = { .page = 1, .size = 25 };
+        struct planner_limits limits = limits_of(1);
+        struct fixture *fixture = *state;
+
+        limits.discovers = true;
+        limits.discover_interval_us = INTERVAL;
+        make_with(fixture, &limits, 1, &settings);
+        planner_start_job(fixture->planner, &fixture->jobs[0], fixture->now_us, 0);
+        run(fixture, MIN);
+        fixture->server.search = FAILURE_REFUSED;
+        planner_want_created(fixture->planner, &page, fixture->now_us);
+        run(fixture, MIN); /* it is for the role: the job can be read */
+        size_t from = fixture->sent_count;
+        assert_int_equal(count_kind(fixture, 0, REQUEST_PAGE), 1);
+        run(fixture, 58 * MIN);
+        assert_int_equal(count_kind(fixture, from, REQUEST_PAGE), 0);
+        run(fixture, 2 * MIN);
+        assert_int_equal(count_kind(fixture, from, REQUEST_PAGE), 1);
+}
+
 static void test_a_throttled_search_costs_the_others_one_pause(void **state)
 {
         struct fixture *fixture = *state;
@@ -615,6 +640,7 @@ int main(void)
                 TEST(test_the_search_is_a_witness_against_the_api),
                 TEST(test_without_jobs_the_search_is_witness_and_probe),
                 TEST(test_a_refused_search_is_tried_again_when_the_last_job_is_removed),
+                TEST(test_a_refused_search_for_new_jobs_is_tried_again_after_an_hour),
                 TEST(test_a_throttled_search_costs_the_others_one_pause),
                 TEST(test_a_failing_job_is_not_read_because_of_its_rows),
         };

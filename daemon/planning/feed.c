@@ -39,8 +39,8 @@
 #define BEHIND_US (5 * USEC_PER_SEC)
 
 /*
- * A round that is overdue by this goes first all the same, with all its pages: with many failing jobs polls
- * never catch up.
+ * A page that is overdue by this goes first all the same, with all that follow in its round: with many
+ * failing jobs, or small batches, polls never catch up.
  */
 #define STARVED_US (1 * USEC_PER_MIN)
 
@@ -319,7 +319,7 @@ bool feed_is_first(const struct planner *planner, uint64_t now_us)
         const struct queue_entry *first = queue_first(&planner->due);
 
         return first == NULL || first->due_us + BEHIND_US >= now_us ||
-               (feed->within_round ? feed->starved : feed_due_us(planner) + STARVED_US <= now_us) ||
+               (feed->within_round && feed->starved) || feed_due_us(planner) + STARVED_US <= now_us ||
                now_us < feed->many_us + MANY_SPAN_US || !batches_enabled(&planner->api, now_us);
 }
 
@@ -354,9 +354,9 @@ void feed_begin_page(struct planner *planner, struct planner_request *ret_reques
                 ret_request->page = feed->created;
                 return;
         }
+        feed->starved = (feed->within_round && feed->starved) || feed->due_us + STARVED_US <= now_us;
         if (!feed->within_round) {
                 feed->within_round = true;
-                feed->starved = feed->due_us + STARVED_US <= now_us;
                 feed->round_us = now_us;
                 if (now_us - feed->counted_us >= COUNT_US)
                         feed->counted = false;

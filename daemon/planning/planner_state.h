@@ -118,7 +118,7 @@ struct planner_feed {
 
         bool in_flight;         /* a page is */
         bool within_round;      /* between two pages of one */
-        bool starved;           /* it began late, since polls were behind */
+        bool starved;           /* a page of it was late, since polls were behind */
         uint64_t round_us;      /* when it began */
         uint64_t page_us;       /* when the last page was requested */
         unsigned page_new;      /* rows of it that were new, or believed */

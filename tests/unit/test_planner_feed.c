@@ -236,6 +236,28 @@ static void test_a_sweep_that_was_late_is_spread_again(void **state)
                 assert_in_range(polls_within(fixture, MIN), 4, 16);
 }
 
+static void test_a_round_goes_on_though_polls_never_catch_up(void **state)
+{
+        const struct planner_settings settings = { .interval_us = INTERVAL, .max_interval_us = 2 * MIN };
+        struct fixture *fixture = *state;
+        struct planner_limits limits = feed_limits(8);
+
+        make_with(fixture, &limits, 4000, &settings);
+        for (size_t i = 0; i < 4000; i++) {
+                fixture->now_us += USEC_PER_MSEC; /* so that there is an order */
+                server_touch(fixture, i);
+                planner_start_job(fixture->planner, &fixture->jobs[i], fixture->now_us, 0);
+        }
+        fixture->server.unsorted = true; /* so the round begins again, with another direction */
+        while (count_kind(fixture, 0, REQUEST_PAGE) == 0)
+                run(fixture, 10 * USEC_PER_MSEC);
+        run(fixture, LATENCY);
+        fixture->server.unsorted = false;
+        planner_pause(fixture->planner, fixture->now_us + 10 * SEC); /* then polls are behind */
+        run(fixture, 3 * MIN);
+        assert_int_equal(planner_feed_phase(fixture->planner), FEED_PHASE_WORKING);
+}
+
 static void test_a_stalled_job_is_noticed_on_time(void **state)
 {
         const struct planner_settings settings = { .interval_us = SEC,
@@ -624,6 +646,7 @@ int main(void)
                 TEST(test_each_job_is_read_by_itself_once_in_a_sweep),
                 TEST(test_sweeps_are_spread_evenly),
                 TEST(test_a_sweep_that_was_late_is_spread_again),
+                TEST(test_a_round_goes_on_though_polls_never_catch_up),
                 TEST(test_a_stalled_job_is_noticed_on_time),
                 TEST(test_a_job_is_read_again_where_times_have_whole_seconds),
                 TEST(test_changes_are_confirmed_before_rows_with_another_time_alone),

@@ -32,6 +32,9 @@
 
 #define CONTROL_C '\003'
 
+/* The kernel does not stop a process whose shell has gone. */
+#define STOPS_MAX 16
+
 /* Returns false if the terminal has gone, which SIGHUP says too, but not to every process. */
 static bool put(const char *text, size_t size)
 {
@@ -57,10 +60,27 @@ bool screen_possible(void)
                strcmp(terminal, "dumb") != 0;
 }
 
+/*
+ * In the background the process stops, as when it reads from the terminal: its modes are those of the shell
+ * meanwhile. Returns false if it is there nevertheless. A terminal that does not control it has no
+ * background.
+ */
+static bool wait_for_foreground(void)
+{
+        for (unsigned i = 0; i < STOPS_MAX; i++) {
+                pid_t foreground = tcgetpgrp(STDIN_FILENO);
+                if (foreground < 0 || foreground == getpgrp())
+                        return true;
+                if (kill(0, SIGTTIN) < 0)
+                        return false;
+        }
+        return false;
+}
+
 /* Keys are read one by one, and not shown. Ctrl-C and Ctrl-Z remain signals. */
 static void enter(struct screen *screen)
 {
-        screen->has_keys = tcgetattr(STDIN_FILENO, &screen->before) >= 0;
+        screen->has_keys = wait_for_foreground() && tcgetattr(STDIN_FILENO, &screen->before) >= 0;
         if (screen->has_keys) {
                 struct termios keys = screen->before;
                 keys.c_lflag &= ~(tcflag_t)(ICANON | ECHO);

@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import struct
 import subprocess
+import sys
 import termios
 import time
 import unittest
@@ -23,6 +24,21 @@ EX_UNKNOWN, EX_SERVICE, EX_IOERR = 66, 69, 74
 LEAVE = "\033[?7h\033[?25h\033[?1049l"
 SCENARIO = ("[job 5]\ndescription = Import of members\nstep = 0s Running | {\"done\": 260, \"total\": 400}\n"
             "[job 6]\ndescription = Bulk edit\nstep = 0s Running | café\n")
+
+# Begins a job in the background, and has its own modes of the terminal until that is stopped, and continued in the
+# foreground.
+SHELL = """
+import os, signal, subprocess, sys, termios, tty
+before = termios.tcgetattr(0)
+tty.setcbreak(0)
+job = subprocess.Popen(sys.argv[1:], process_group=0)
+os.waitpid(job.pid, os.WUNTRACED)
+termios.tcsetattr(0, termios.TCSADRAIN, before)
+print("stopped", flush=True)
+os.tcsetpgrp(0, job.pid)
+os.killpg(job.pid, signal.SIGCONT)
+sys.exit(job.wait())
+"""
 
 
 def begin():
@@ -40,9 +56,9 @@ def become_foreground():
 
 
 class Screen:
-    """`jobwatchctl watch …` on a terminal."""
+    """`jobwatchctl watch …`, or `args`, on a terminal."""
 
-    def __init__(self, test, *words, columns=80, rows=24, env=None):
+    def __init__(self, test, *words, columns=80, rows=24, env=None, args=None):
         self.primary, self.secondary = pty.openpty()
         test.addCleanup(os.close, self.primary)
         test.addCleanup(os.close, self.secondary)
@@ -50,6 +66,7 @@ class Screen:
         self.set_size()
         self.before = termios.tcgetattr(self.secondary)
         command = {**test.command("watch", *words, env={"TERM": "xterm", **(env or {})}), "stdin": self.secondary}
+        command["args"] = args or command["args"]
         self.process = subprocess.Popen(**command, stdout=self.secondary, stderr=self.secondary, preexec_fn=become_foreground)
         test.addCleanup(self.process.wait)
         test.addCleanup(self.process.kill)
@@ -261,6 +278,15 @@ class End(WatchTest):
         screen.process.send_signal(signal.SIGCONT)
         screen.wait_for("77%")
         self.assertFalse(screen.is_restored())
+        screen.key("q")
+        self.assertEqual(screen.end()[0], EX_OK)
+
+    def test_begun_in_the_background(self):
+        """Where the terminal has the modes of the shell: other ones come back."""
+        self.start_two()
+        screen = Screen(self, args=[sys.executable, "-c", SHELL, *self.command("watch")["args"]])
+        screen.wait_for("5 .*Running")
+        self.assertRegex(screen.shown, r"^stopped\r\n\033\[\?1049h")
         screen.key("q")
         self.assertEqual(screen.end()[0], EX_OK)
 

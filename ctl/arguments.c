@@ -136,12 +136,23 @@ static int unknown_word(const char *kind, const char *typed, const char *prefix,
         return -EINVAL;
 }
 
-/* Of what getopt_long() does not know: `argument` is the word it stopped at. */
+static bool is_code(int code)
+{
+        for (size_t i = 0; i < OPTION_COUNT; i++)
+                if (option_rows[i].code == code)
+                        return true;
+        return false;
+}
+
+/*
+ * Of what getopt_long() does not know: `argument` is the word it stopped at, or the one before if it is a
+ * letter that more letters follow.
+ */
 static int unknown_option(const char *argument)
 {
         char typed[64];
 
-        if (strncmp(argument, "--", 2) != 0) {
+        if (optopt != 0 && !is_code(optopt)) {
                 const char letter[] = { '-', (char)optopt, '\0' };
                 return unknown_word("option", letter, "", NULL);
         }

@@ -30,7 +30,8 @@ class CommandLine(CtlTest):
         self.says(EX_USAGE, "unknown option '--opne': did you mean '--open'", "list", "--opne")
         self.says(EX_USAGE, "unknown option '--tiemout=3s': did you mean '--timeout'", "wait", "5", "--tiemout=3s")
         self.says(EX_USAGE, "unknown command 'xyzzy'$", "xyzzy")
-        self.says(EX_USAGE, "unknown option '-x'", "-x")
+        for words in (("-x",), ("-xh",), ("list", "--open", "-xh"), ("history", "-n", "5", "-xn")):
+            self.says(EX_USAGE, "unknown option '-x'", *words)
 
     def test_what_a_command_does_not_take_is_refused(self):
         self.says(EX_USAGE, "status: this command has no option --failed", "status", "--failed")

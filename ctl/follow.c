@@ -70,7 +70,7 @@ int follow_begin(struct follow *follow)
         if (r >= 0)
                 r = sd_bus_match_signal(bus, NULL, follow->client->name, SERVICE_PATH, SERVICE_INTERFACE,
                                         "JobEvent", on_job_event, follow);
-        follow->notified = follow->relist = true;
+        follow->begun = follow->notified = follow->relist = true;
         return r < 0 ? lost(follow, r) : STEP_ON;
 }
 
@@ -80,7 +80,7 @@ int follow_failed(struct follow *follow, struct call_failure *failure)
 {
         if (call_failure_is_departure(failure))
                 follow->was_there = true;
-        int step = follow->was_there && call_failure_is_absence(failure)
+        int step = follow->begun && follow->was_there && call_failure_is_absence(failure)
                            ? STEP_ABSENT
                            : (int)client_explain(follow->client, failure);
 
@@ -125,7 +125,7 @@ int follow_wait_at_most(struct follow *follow, uint64_t span_us)
 }
 
 /* It may be there already, having left another call without a reply. */
-int follow_until_present(struct follow *follow)
+static int wait_until_present(struct follow *follow)
 {
         CLEANUP(cleanup_sd_bus_message_unref) sd_bus_message *reply = NULL;
         int there;
@@ -140,5 +140,20 @@ int follow_until_present(struct follow *follow)
                 r = client_process(follow->client);
         follow->notified = true;
         follow->relist = true;
+        return r;
+}
+
+int follow_until_present(struct follow *follow)
+{
+        int r = wait_until_present(follow);
+
         return r < 0 ? lost(follow, r) : STEP_ON;
+}
+
+int follow_until_present_at_most(struct follow *follow, uint64_t span_us)
+{
+        client_set_deadline(follow->client, span_us);
+        int r = wait_until_present(follow);
+        client_set_deadline(follow->client, USEC_NEVER);
+        return r < 0 && r != -ETIME ? lost(follow, r) : STEP_ON;
 }

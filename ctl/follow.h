@@ -13,7 +13,7 @@
 /* What a step comes to: the exit status of the process, after a message, or one of these. */
 enum step {
         STEP_ON = -1,     /* go on */
-        STEP_ABSENT = -2, /* the service is not there, but has been: follow_until_present() */
+        STEP_ABSENT = -2, /* the service is not there, after follow_begin(): follow_until_present() */
 };
 
 /* `client` and `jobs` are borrowed; all else is zero at the start. */
@@ -22,7 +22,8 @@ struct follow {
         const struct id_list *jobs; /* whose events matter; NULL: all */
         bool notified;              /* there are events to read; cleared by the caller, before it reads */
         bool relist;                /* other jobs may be watched than before; cleared likewise */
-        bool was_there;             /* the service has been on the bus */
+        bool begun;                 /* follow_begin() was called; else absence is an error */
+        bool was_there;             /* the service has been on the bus; until then, its absence is an error */
         bool appeared;              /* it has come to the bus */
 };
 
@@ -43,3 +44,6 @@ int follow_wait_at_most(struct follow *follow, uint64_t span_us);
 
 /* Waits until the service is on the bus. `notified` and `relist` are set then. */
 int follow_until_present(struct follow *follow);
+
+/* The same, but not longer than this time. */
+int follow_until_present_at_most(struct follow *follow, uint64_t span_us);

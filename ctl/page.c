@@ -143,14 +143,18 @@ static void put_problems(FILE *file, const struct page *page)
 {
         char *const *problem = page->problems;
 
-        if (page->absent_us == 0 && (problem == NULL || *problem == NULL))
+        if (!page->absent && (problem == NULL || *problem == NULL))
                 return;
         (void)fputs("<section class=\"card alert\" role=\"alert\">\n", file);
-        if (page->absent_us > 0) {
-                (void)fputs("<p>jobwatchd is not running. This is what was known at ", file);
-                put_time(file, page->absent_us);
-                (void)fputs(".</p>\n", file);
+        if (page->absent)
+                (void)fputs("<p>jobwatchd is not running.", file);
+        if (page->absent && page->known_us > 0) {
+                (void)fputs(" This is what was known at ", file);
+                put_time(file, page->known_us);
+                (void)fputs(".", file);
         }
+        if (page->absent)
+                (void)fputs("</p>\n", file);
         for (; problem != NULL && *problem != NULL; problem++) {
                 CLEANUP(cleanup_free) char *text = text_without_addresses(*problem);
                 (void)fputs("<p>", file);

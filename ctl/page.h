@@ -13,8 +13,9 @@ struct page {
         const struct chart *chart;
         const char *instance;  /* NULL: jobwatchd.service */
         char *const *problems; /* of the service, NULL-terminated; NULL: none */
-        uint64_t now_us;       /* when the service was asked, CLOCK_REALTIME */
-        uint64_t absent_us;    /* since when it is not there; 0: it is */
+        uint64_t now_us;       /* when the page is made, CLOCK_REALTIME */
+        uint64_t known_us;     /* when the service was asked last; 0: never */
+        bool absent;           /* it is not there */
         unsigned refresh;      /* after so many seconds browsers read the page again; 0: never */
 };
 

@@ -111,6 +111,9 @@ enum exit_status command_timeline(struct context *context)
         const struct arguments *arguments = context->arguments;
         const bool all = arguments->ids.count == 0, since = (arguments->given & OPTION_SINCE) != 0;
         const uint64_t now_us = realtime_now();
+        const uint64_t since_us = !since                         ? (all ? now_us - PAST_US : 0)
+                                  : arguments->since_us < now_us ? arguments->since_us
+                                                                 : now_us;
         struct follow follow = { .client = &context->client };
         struct chart chart = { .bars = NULL };
         struct document document;
@@ -118,11 +121,7 @@ enum exit_status command_timeline(struct context *context)
         enum exit_status status = need_output(arguments);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
-        int step = chart_update(&chart, &follow, all ? NULL : &arguments->ids,
-                                since ? arguments->since_us
-                                : all ? now_us - PAST_US
-                                      : 0,
-                                now_us);
+        int step = chart_update(&chart, &follow, all ? NULL : &arguments->ids, since_us, now_us);
         status = step == STEP_ON ? EXIT_STATUS_SUCCESS : (enum exit_status)step;
         if (status == EXIT_STATUS_SUCCESS && !since)
                 status = check_ids(arguments, &chart);
@@ -190,7 +189,8 @@ static enum exit_status write_page(const struct report *report)
                 .problems =
                         problems != NULL && problems->type == 'a' && !report->absent ? problems->texts : NULL,
                 .now_us = report->absent ? realtime_now() : report->now_us,
-                .absent_us = report->absent ? report->now_us : 0,
+                .known_us = report->now_us,
+                .absent = report->absent,
                 .refresh = follows ? (unsigned)(FOLLOW_US / USEC_PER_SEC) : 0,
         };
         struct document document;
@@ -212,10 +212,12 @@ static void pause_after(uint64_t taken_us)
                         NULL);
 }
 
+/* An earlier page may be there: it has to say as well that the service is not running. */
 static int follow_jobs(struct report *report)
 {
         int step = follow_begin(&report->follow);
 
+        report->follow.was_there = true;
         while (step == STEP_ON) {
                 const uint64_t begin_us = realtime_now();
                 step = update(report);
@@ -225,7 +227,7 @@ static int follow_jobs(struct report *report)
                 if (written != EXIT_STATUS_SUCCESS)
                         return (int)written;
                 if (step == STEP_ABSENT) {
-                        step = follow_until_present(&report->follow);
+                        step = follow_until_present_at_most(&report->follow, FOLLOW_US);
                         continue;
                 }
                 pause_after(realtime_now() - begin_us);

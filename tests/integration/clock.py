@@ -26,5 +26,10 @@ class Clock:
             file.seek(8)
             file.write(struct.pack("=q", seconds))
 
+    def pass_minutes(self, count):
+        """So many minutes since the start have passed, by each clock."""
+        with open(self.path, "r+b", buffering=0) as file:
+            file.write(struct.pack("=qqq", *[count * 60] * 3))
+
     def set_right(self):
         self.shift(0)

@@ -8,6 +8,7 @@
  *     fake-service wrong                with a text that no method returns
  *     fake-service silent               never
  *     fake-service leave                by leaving the bus
+ *     fake-service jobs                 with no jobs; or, if it asks for something else, by leaving the bus
  *     fake-service repeat               with one row, whatever the call has read already
  *     fake-service late FILE SECONDS    when so much time has passed, by the CLOCK_SHIFT of the client
  *
@@ -36,6 +37,13 @@ static int reply_row(sd_bus_message *call)
                 r = sd_bus_send(NULL, reply, NULL);
         sd_bus_message_unref(reply);
         return r < 0 ? r : 1;
+}
+
+static int reply_no_jobs(sd_bus_message *call)
+{
+        if (strcmp(sd_bus_message_get_member(call), "ListJobs") != 0)
+                exit(EXIT_SUCCESS);
+        return sd_bus_reply_method_return(call, "aa{sv}", 0) < 0 ? -1 : 1;
 }
 
 /* The caller answers a ping once it is connected, so that it is not that which takes so long. */
@@ -70,6 +78,8 @@ static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *ret_error
                 return sd_bus_reply_method_return(call, "s", "wrong") < 0 ? -1 : 1;
         if (strcmp(words[0], "repeat") == 0)
                 return reply_row(call);
+        if (strcmp(words[0], "jobs") == 0)
+                return reply_no_jobs(call);
         if (strcmp(words[0], "late") == 0)
                 return reply_late(call, words[1], strtoll(words[2], NULL, 10));
         if (strcmp(words[0], "leave") == 0)

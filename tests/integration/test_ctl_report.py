@@ -9,6 +9,7 @@ import subprocess
 import time
 import unittest
 
+from clock import LIBRARY as CLOCK_LIBRARY, Clock
 from ctl_rig import subscribed
 from harness import EX_IOERR, EX_UNAVAILABLE, EX_USAGE, PATIENCE, end_with_parent
 from report_rig import HOSTILE, Page, Reports, SVG, parse_svg, rows_of
@@ -105,8 +106,21 @@ class Timeline(Reports):
         self.assertFalse(self.file.exists())
         self.daemon.process.terminate()
         self.daemon.wait_exit()
-        self.says(EX_UNAVAILABLE, "jobwatchd is not running", "report", "--follow", "-o", self.file)
+        for command in ("timeline", "report"):
+            self.says(EX_UNAVAILABLE, "jobwatchd is not running", command, "-o", self.file)
         self.assertFalse(self.file.exists())
+
+    def test_a_service_that_stops_meanwhile(self):
+        for command in ("timeline", "report"):
+            self.start_service("jobs")
+            self.says(EX_UNAVAILABLE, "jobwatchd did not reply: it has stopped", command, "-o", self.file)
+        self.assertFalse(self.file.exists())
+
+    def test_since_a_time_to_come(self):
+        self.start(ONE, [5])
+        self.daemon.wait_for(r"Job 5 .*\[seen")
+        for since in ("@18446744073709", "@9999999999"):
+            self.assertEqual(len(rows_of(self.timeline("--since", since))), 1)
 
 
 class Report(Reports):
@@ -174,9 +188,9 @@ class Report(Reports):
 
 
 class Follow(Reports):
-    def follow(self):
+    def follow(self, **how):
         """`jobwatchctl report --follow` in the background, once the page is there."""
-        process = subprocess.Popen(**self.command("report", "--follow", "-o", self.file), stdout=subprocess.PIPE,
+        process = subprocess.Popen(**self.command("report", "--follow", "-o", self.file, **how), stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True, preexec_fn=end_with_parent)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
@@ -219,6 +233,37 @@ class Follow(Reports):
             self.start_again()
             self.wait_for_row(f"while it was away, {how}")
             self.wait_until(lambda: "jobwatchd is not running" not in self.page().text)
+        self.assertIsNone(process.poll())
+
+    def test_a_service_that_is_not_there_yet(self):
+        process = self.follow()
+        self.assertRegex(self.page().text, r"jobwatchd is not running\.\s")
+        self.start(ONE, [5])
+        self.wait_for_row("Import of members 5", "Running")
+        self.assertNotIn("jobwatchd is not running", self.page().text)
+        self.assertIsNone(process.poll())
+
+    def made(self):
+        """When it was, by its clock."""
+        made, = re.findall(r"Generated (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", self.page().text)
+        return time.mktime(time.strptime(made, "%Y-%m-%d %H:%M:%S"))
+
+    def ping(self, process):
+        """It waits, which this interrupts."""
+        names = [row.split()[0] for row in self.bus.run("list", "--no-legend", "--unique").stdout.splitlines()
+                 if row.split()[1] == str(process.pid)]
+        self.bus.run("call", names[0], "/", "org.freedesktop.DBus.Peer", "Ping", check=True)
+
+    @unittest.skipUnless(CLOCK_LIBRARY, "the library cannot be loaded into a program with a sanitizer")
+    def test_the_page_is_made_each_minute_while_the_service_is_away(self):
+        clock = Clock(self.directory / "clock")
+        process = self.follow(env=clock.env)
+        for minute in range(1, 4):
+            self.ping(process)
+            clock.pass_minutes(minute)
+            self.ping(process)
+            self.wait_until(lambda passed=minute * 60: self.made() - time.time() > passed - 2)
+            self.assertIn("jobwatchd is not running", self.page().text)
         self.assertIsNone(process.poll())
 
     def test_a_reader_always_finds_a_whole_page(self):

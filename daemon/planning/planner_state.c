@@ -31,6 +31,11 @@ void planner_put(struct planner *planner, struct planner_job *job, uint64_t due_
 {
         assert(job->entry.position == 0 && !job->in_flight && !job->done);
 
+        /* The read that its row has waited for has failed, or it is no part of a batch any more. */
+        if (job->row_waits && job->part == 0 && !job->gone_check) {
+                job->row_waits = false;
+                job->confirm = true;
+        }
         queue_put(queue_of(planner, job), &job->entry, due_us);
 }
 

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "planner_pages.h"
+#include "planning/batches.h"
 #include "planning/feed.h"
 #include "planning/feed_rows.h"
 
@@ -372,10 +373,9 @@ static void test_a_row_that_may_be_older_than_a_read_is_not_believed(void **stat
         assert_true(believed > 5);
 }
 
-static void test_a_row_of_a_job_in_a_part_of_a_failed_batch_is_confirmed(void **state)
+/* A batch has failed, and then rows of all jobs of its parts are shown. */
+static void show_parts(struct fixture *fixture, bool shown[200])
 {
-        struct fixture *fixture = *state;
-        bool shown[200] = { false };
         size_t count = 0;
 
         start_feed(fixture, 200, SEC);
@@ -385,16 +385,24 @@ static void test_a_row_of_a_job_in_a_part_of_a_failed_batch_is_confirmed(void **
         for (size_t i = 0; i < 200; i++) {
                 struct planner_job *job = &fixture->jobs[i];
 
-                if (job->part == 0)
+                shown[i] = job->part != 0;
+                if (!shown[i])
                         continue;
                 server_touch(fixture, i);
                 const struct job_record row = server_record(fixture, job);
                 const struct row_shown row_shown = row_shown_of(&row);
                 planner_confirm_row(fixture->planner, job, &row_shown, &row, false, fixture->now_us);
-                shown[i] = true;
                 count++;
         }
         assert_true(count > 1);
+}
+
+static void test_a_row_of_a_job_in_a_part_of_a_failed_batch_is_confirmed(void **state)
+{
+        struct fixture *fixture = *state;
+        bool shown[200];
+
+        show_parts(fixture, shown);
         size_t from = fixture->sent_count;
         run(fixture, 2 * MIN);
         for (size_t i = from; i < fixture->sent_count; i++)
@@ -402,6 +410,18 @@ static void test_a_row_of_a_job_in_a_part_of_a_failed_batch_is_confirmed(void **
                         shown[fixture->sent[i].ids[0] - FIRST_ID] = false;
         for (size_t i = 0; i < 200; i++)
                 assert_false(shown[i]);
+}
+
+static void test_a_row_of_a_part_is_confirmed_before_polls_when_batches_are_disabled(void **state)
+{
+        struct fixture *fixture = *state;
+        bool shown[200];
+
+        show_parts(fixture, shown);
+        batches_disable(fixture->planner, fixture->now_us);
+        for (size_t i = 0; i < 200; i++)
+                assert_true(!shown[i] || fixture->jobs[i].in_flight ||
+                            planner_awaits_confirmation(&fixture->jobs[i]));
 }
 
 /* ---- when it is used ---- */
@@ -654,6 +674,7 @@ int main(void)
                 TEST(test_a_row_of_a_page_is_not_missed_because_a_batch_shows_it_again),
                 TEST(test_a_row_that_may_be_older_than_a_read_is_not_believed),
                 TEST(test_a_row_of_a_job_in_a_part_of_a_failed_batch_is_confirmed),
+                TEST(test_a_row_of_a_part_is_confirmed_before_polls_when_batches_are_disabled),
                 TEST(test_few_jobs_need_no_feed),
                 TEST(test_jobs_are_polled_by_their_paces_when_few_are_left),
                 TEST(test_unsorted_rows_turn_the_feed_off_for_an_hour),

@@ -64,6 +64,7 @@ static void check_reported_end(struct sim *sim, struct sim_job *job, enum event_
             sim->now_us - job->since_us < job->settings.result_wait_us)
                 sim_fail(sim, job, "its end was reported without waiting for its ResultData");
         job->reported_end = true;
+        job->end_us = sim->now_us;
         sim->recount = true;
 }
 
@@ -79,7 +80,7 @@ static void check_reported_gone(struct sim *sim, struct sim_job *job)
                 sim_fail(sim, job, "R4: reported as gone after %u responses in a row without it, over %.3f s",
                          job->not_found, (double)(sim->now_us - first_us) / 1e6);
         job->reported_gone = job->reported_end = true;
-        job->gone_us = sim->now_us;
+        job->gone_us = job->end_us = sim->now_us;
         job->failing = false; /* its 404s have an explanation now */
         job->failures = 0;
         job->gone_due_calm_us = 0;
@@ -146,6 +147,7 @@ static void check_return(struct sim *sim, struct sim_job *job, enum event_kind k
                 sim_fail(sim, job, "R4: it has returned, and was reported as seen");
         check_returned(sim, job);
         job->reported_gone = job->reported_end = false;
+        job->end_us = sim->now_us;
         job->returned_us = 0;
         job->since_calm_us = job->settled_calm_us = sim->calm_us;
         job->settled_us = sim->now_us;

@@ -70,6 +70,7 @@ struct sim_job {
         struct shown reported_as;
         uint32_t read_version; /* that a single request has shown last; 0: it could not be recorded */
         uint64_t reported_us, gone_us;
+        uint64_t end_us;          /* when `reported_end` changed last */
         uint64_t partial_calm_us; /* it was reported as seen, with its ResultData unread */
         unsigned partial_run;     /* and in which run of the daemon */
         uint64_t held_us;         /* its end is held back since */

@@ -117,6 +117,14 @@ static bool is_since(const struct section *section, const struct sim_job *job)
                is_for(section, job);
 }
 
+/* By its CreatedOn it may be new when it is there again, also if the section is for it only then. */
+static bool was_hidden(const struct account *account, const struct section *section,
+                       const struct sim_job *job)
+{
+        return section->present && (job->watched.hidden & bit_of(account, section)) != 0 &&
+               is_for(section, job);
+}
+
 /* Sections that may have found it at any time, since the state does not know it. */
 static void may_be_found(struct sim *sim, struct sim_job *job)
 {
@@ -126,7 +134,7 @@ static void may_be_found(struct sim *sim, struct sim_job *job)
                 const struct section *section = &account->sections[i];
 
                 if (finds(section, job, section->first_made_us) || finds(section, job, section->stored_us) ||
-                    is_since(section, job))
+                    is_since(section, job) || was_hidden(account, section, job))
                         job->watched.maybe_found |= bit_of(account, section);
         }
 }
@@ -155,10 +163,11 @@ void watch_appeared(struct sim *sim, struct sim_job *job)
 }
 
 /* One that does not exist now is not among those that are there already. */
-static bool is_hidden(const struct section *section, const struct sim_job *job)
+static void note_hidden(const struct account *account, const struct section *section, struct sim_job *job)
 {
-        return job->visible_us != 0 && !job->truth.exists &&
-               (int64_t)job->created >= section->least_created && is_for(section, job);
+        job->watched.hidden &= (uint8_t)~bit_of(account, section);
+        if (job->visible_us != 0 && !job->truth.exists && (int64_t)job->created >= section->least_created)
+                job->watched.hidden |= bit_of(account, section);
 }
 
 #define SINCE_ROWS_MAX 900 /* of 1,000 */
@@ -181,9 +190,11 @@ static void find_since(struct sim *sim, struct section *section, const struct pa
         for (size_t i = 0; i < sim->job_count; i++) {
                 struct sim_job *job = &sim->jobs[i];
 
+                note_hidden(&sim->account, section, job);
                 if (is_since(section, job) && job->truth.exists && count < SINCE_ROWS_MAX)
                         find(sim, section, job);
-                else if ((is_since(section, job) || is_hidden(section, job)) && !is_known(job))
+                else if ((is_since(section, job) || was_hidden(&sim->account, section, job)) &&
+                         !is_known(job))
                         job->watched.maybe_found |= bit_of(&sim->account, section);
         }
 }
@@ -485,14 +496,4 @@ void watch_removed(struct sim *sim, struct sim_job *job)
                 may_be_found(sim, job);
         let_go(sim, job, is_known(job) || watched->dismissed || job->listed);
         feed_job_changed(sim, job);
-}
-
-/* One that had ended is read once. */
-void watch_requested(struct sim *sim, struct sim_job *job)
-{
-        struct asked_poll *poll = &sim->changes.poll;
-
-        for (size_t i = 0; i < poll->count; i++)
-                if (poll->jobs[i] == job)
-                        poll->jobs[i--] = poll->jobs[--poll->count];
 }

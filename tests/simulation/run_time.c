@@ -89,6 +89,16 @@ static void on_end(void *userdata, const struct job_request_end *end)
 
 /* ---- polls ---- */
 
+/* One that had ended is read once. */
+void watch_requested(struct sim *sim, struct sim_job *job)
+{
+        struct asked_poll *poll = &sim->changes.poll;
+
+        for (size_t i = 0; i < poll->count; i++)
+                if (poll->jobs[i] == job)
+                        poll->jobs[i--] = poll->jobs[--poll->count];
+}
+
 /* It is read at once, but for what goes first. */
 void check_asked_poll(struct sim *sim)
 {

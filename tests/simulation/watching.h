@@ -51,6 +51,7 @@ struct watched {
         bool in_file;        /* the configuration file lists it; `listed`: and the daemon has read that */
         uint8_t found;       /* by these sections, as bits, which are still there */
         uint8_t maybe_found; /* these may have found it, or not */
+        uint8_t hidden;      /* when these began it had been deleted: it is not among those that were there */
         bool added, removed; /* at run time, and the removal still counts */
         bool dismissed;      /* likewise, of one that was discovered */
         bool was_dismissed;  /* until it was added or listed: then it is a discovered one again, after a

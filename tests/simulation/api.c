@@ -153,6 +153,7 @@ static bool is_held(const struct sim_job *job, const struct shown *shown)
 static void note_found(struct sim_job *job)
 {
         job->not_found = job->gone_count = 0;
+        job->was_missing = false;
 }
 
 static void note_not_found(struct sim *sim, const struct slot *slot)
@@ -167,6 +168,9 @@ static void note_not_found(struct sim *sim, const struct slot *slot)
                 return;
         }
         if (slot->shown[0].exists) {
+                /* Where no batch can show it, 404s of an outage add to those that were true. */
+                job->was_missing |= slot->cause == CAUSE_SITE && !batches_work(sim) && job->not_found >= 3 &&
+                                    sim->now_us - job->not_found_us >= USEC_PER_MIN;
                 job->not_found = 0;
                 return;
         }

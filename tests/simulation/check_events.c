@@ -7,7 +7,8 @@
  * max_interval. A job may be reported as seen with its ResultData unread; one that is found later is reported
  * if UpdatedOn has moved since, and not if it has not: then it was there all along.
  *
- * R4: only a job whose record does not exist, and did not for a minute, is gone.
+ * R4: only a job whose record does not exist, and did not for a minute, is gone. Where batches do not
+ * work it may have returned since, if only an outage has answered for it: that is no evidence that it exists.
  */
 
 #include "sim.h"
@@ -73,10 +74,10 @@ static void check_reported_gone(struct sim *sim, struct sim_job *job)
 {
         uint64_t first_us = job->not_found_us < job->since_us ? job->not_found_us : job->since_us;
 
-        if (job->truth.exists && job->answered_us > job->since_us + 31 * USEC_PER_SEC)
+        if (job->truth.exists && job->answered_us > job->since_us + 31 * USEC_PER_SEC && !job->was_missing)
                 sim_fail(sim, job, "R4: reported as gone, and it exists");
-        if (job->not_found == 0 ||
-            (job->answered_us - first_us < USEC_PER_MIN && !sim->wall_jumped && job->fault != FAULT_HIDDEN))
+        if (!job->was_missing && (job->not_found == 0 || (job->answered_us - first_us < USEC_PER_MIN &&
+                                                          !sim->wall_jumped && job->fault != FAULT_HIDDEN)))
                 sim_fail(sim, job, "R4: reported as gone after %u responses in a row without it, over %.3f s",
                          job->not_found, (double)(sim->now_us - first_us) / 1e6);
         job->reported_gone = job->reported_end = true;

@@ -96,7 +96,8 @@ struct sim_job {
         bool was_in_batch;  /* the last request was a batch */
         unsigned not_found; /* 404s in a row while it did not exist, and when the first was */
         uint64_t not_found_us;
-        unsigned gone_count;                      /* the same since the last outage */
+        bool was_missing; /* so often that it may be gone; since then an outage has hidden that it exists */
+        unsigned gone_count;                      /* as `not_found` since the last outage */
         uint64_t gone_count_us, gone_due_calm_us; /* due: all that `gone` takes is known since; 0: no */
 
         /* counts, for the bounds on requests */

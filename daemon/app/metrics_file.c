@@ -140,11 +140,12 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
         struct metrics_file *file = userdata;
         const char *path = (*file->parts.config)->metrics_textfile;
 
+        (void)time_us;
         if (*path != '\0')
                 write_file(file, path);
         else
                 remove_file(file);
-        timer_start_at(source, time_us + INTERVAL_US);
+        timer_start(source, INTERVAL_US);
         return 0;
 }
 

@@ -80,9 +80,14 @@ bool hook_queue_is_delivering(const struct hook_queue *queue, uint64_t delivery_
 
 bool hook_queue_is_active(const struct hook_queue *queue)
 {
-        for (size_t i = 0; i < queue->count; i++)
-                if (queue->attempts[i]->stage != ATTEMPT_UNRECORDED)
+        bool blocked = has_unrecorded(queue); /* and nothing is run until that is recorded */
+
+        for (size_t i = 0; i < queue->count; i++) {
+                enum attempt_stage stage = queue->attempts[i]->stage;
+
+                if (stage != ATTEMPT_UNRECORDED && !(stage == ATTEMPT_READ && blocked))
                         return true;
+        }
         return queue->woken || queue->backlog.page != NULL || (queue->pause_us != 0 && !queue->stopping);
 }
 
@@ -175,13 +180,10 @@ static bool take_attempt(struct hook_queue *queue, struct attempt *attempt)
 {
         switch (attempt->stage) {
         case ATTEMPT_READING:
+        case ATTEMPT_READ:
         case ATTEMPT_RUNNING:
         case ATTEMPT_RECORDING:
                 return false;
-        case ATTEMPT_READ:
-                if (queue->setup != NULL && !attempt->dropped)
-                        return false;
-                break;
         case ATTEMPT_UNRECORDED:
                 retry_later(queue);
                 return false;
@@ -383,11 +385,22 @@ void hook_queue_configure(struct hook_queue *queue, struct hook_setup *setup, co
         wake(queue);
 }
 
-void hook_queue_remove(struct hook_queue *queue)
+/* Their deliveries are in the state, and read again with the backlog. */
+static void free_ahead(struct hook_queue *queue)
 {
+        size_t kept = 0;
+
         for (size_t i = 0; i < queue->count; i++)
                 if (attempt_is_ahead(queue->attempts[i]))
-                        attempt_stop(queue->attempts[i]);
+                        attempt_free(queue->attempts[i]);
+                else
+                        queue->attempts[kept++] = queue->attempts[i];
+        queue->count = kept;
+}
+
+void hook_queue_remove(struct hook_queue *queue)
+{
+        free_ahead(queue);
         queue->setup = hook_setup_unref(queue->setup);
         backlog_clear(&queue->backlog);
         queue->unreadable = false;
@@ -411,6 +424,7 @@ void hook_queue_reread(struct hook_queue *queue, const struct hook_load *load, c
                         queue->attempts[i]->dropped = true;
         if (queue->setup == NULL)
                 return;
+        free_ahead(queue); /* another delivery may be before theirs now */
         backlog_clear(&queue->backlog);
         begin(queue, load != NULL ? load->pending : BACKLOG_MEMORY_MAX);
         if (load != NULL)

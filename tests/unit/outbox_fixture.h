@@ -23,7 +23,7 @@ struct outbox_test {
         struct hook_fixture *hook;
         struct fixture *files; /* of the state; its store is closed */
         struct state *state;
-        bool has_writer;
+        bool has_writer, once;
         struct config *config;
         struct outbox *outbox;
         int gate;
@@ -131,6 +131,7 @@ static inline int try_new(struct outbox_test *test)
                 .state = test->state,
                 .journal = test->hook->journal,
                 .config = test->config,
+                .once = test->once,
                 .on_idle = on_idle,
                 .userdata = test,
         };

@@ -150,6 +150,31 @@ static void test_a_retry_waits_for_an_attempt_for_the_same_job(void **state)
         expect_states(test, ALL_STATES, "done 1,done 1,done 1");
 }
 
+/* The event of the newer one has been read, but another program runs. */
+static void test_a_retry_goes_ahead_of_newer_ones_that_wait(void **state)
+{
+        struct outbox_test *test = *state;
+        char text[512];
+
+        (void)snprintf(text, sizeof(text),
+                       "[jobs]\nids = 1\n[hook slow]\nparallel = 1\nexec = /bin/sh -c 'read line <%s/gate; "
+                       "echo $JOBWATCH_EVENT_ID >>%s/delivered'\n",
+                       test->hook->directory, test->hook->directory);
+        test->config = load_text(text);
+        record(test, 1, 2, "slow");
+        record(test, 2, 1, "slow");
+        record(test, 3, 1, "slow");
+        make_failed(test, 2);
+        start(test);
+        HOOK_WAIT(test->hook, in_progress() == 1);
+        settle(test);
+        retry(test, (const uint64_t[]){ 2 }, 1);
+        for (unsigned i = 0; i < 3; i++)
+                open_gate(test);
+        HOOK_WAIT(test->hook, outbox_is_idle(test->outbox));
+        expect_delivered(test, "123");
+}
+
 /* When the attempt has failed, the older one is next. */
 static void test_a_retry_goes_ahead_of_newer_ones_that_fail(void **state)
 {
@@ -359,6 +384,7 @@ int main(void)
                 OUTBOX_TEST(test_one_that_waits_for_its_retry_is_due),
                 OUTBOX_TEST(test_a_retry_waits_for_an_attempt_for_the_same_job),
                 OUTBOX_TEST(test_a_retry_goes_ahead_of_newer_ones_that_fail),
+                OUTBOX_TEST(test_a_retry_goes_ahead_of_newer_ones_that_wait),
                 OUTBOX_TEST(test_tests_of_a_hook_take_turns_with_its_deliveries),
                 OUTBOX_TEST(test_a_retry_of_others_leaves_attempts_alone),
                 OUTBOX_TEST(test_a_dropped_delivery_is_not_made),

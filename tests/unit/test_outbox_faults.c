@@ -128,6 +128,30 @@ static void test_stop_with_a_full_disk(void **state)
         expect_delivered(test, "12");
 }
 
+/* With `once`, neither the result nor what would be next is waited for. */
+static void test_once_ends_with_a_full_disk(void **state)
+{
+        struct outbox_test *test = *state;
+        char text[512];
+
+        (void)snprintf(text, sizeof(text),
+                       "[jobs]\nids = 1\n[hook mail]\nparallel = 1\nexec = /bin/sh -c 'read line <%s/gate'\n",
+                       test->hook->directory);
+        test->config = load_text(text);
+        test->once = true;
+        for (unsigned number = 1; number <= 3; number++)
+                record(test, number, 10 + number, "mail");
+        start(test);
+        HOOK_WAIT(test->hook, in_progress() == 1);
+        settle(test);
+        fault_sqlite_arm(1, SQLITE_FULL, true);
+        open_gate(test);
+        open_gate(test); /* the second begins while the result of the first is recorded */
+        HOOK_WAIT(test->hook, outbox_is_idle(test->outbox));
+        assert_true(outbox_count(test->outbox).state_error);
+        assert_true(fault_sqlite_disarm());
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -135,6 +159,7 @@ int main(void)
                 TEST(test_unreadable_deliveries),
                 TEST(test_unreadable_event),
                 TEST(test_stop_with_a_full_disk),
+                TEST(test_once_ends_with_a_full_disk),
         };
 
         return cmocka_run_group_tests_name("outbox_faults", tests, NULL, NULL);

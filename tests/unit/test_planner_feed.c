@@ -424,6 +424,30 @@ static void test_a_row_of_a_part_is_confirmed_before_polls_when_batches_are_disa
                             planner_awaits_confirmation(&fixture->jobs[i]));
 }
 
+static void test_a_job_whose_row_came_during_a_check_for_gone_is_read_after_it(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_job *job = &fixture->jobs[7];
+
+        start_feed(fixture, 200, SEC);
+        fixture->server.jobs[7].single = FAILURE_NOT_FOUND;
+        fixture->server.jobs[7].batch = FAILURE_UNREACHABLE;
+        server_change(fixture, 7, "Waiting");
+        while (count_kind(fixture, 0, REQUEST_GONE_CHECK) == 0)
+                run(fixture, 10 * USEC_PER_MSEC);
+        server_touch(fixture, 7);
+        const struct job_record row = server_record(fixture, job);
+        const struct row_shown shown = row_shown_of(&row);
+        planner_confirm_row(fixture->planner, job, &shown, &row, false, fixture->now_us);
+        assert_true(job->row_waits);
+        run(fixture, LATENCY); /* the check has failed */
+        assert_true(job->gone_check && !job->confirm);
+        fixture->server.jobs[7].single = fixture->server.jobs[7].batch = FAILURE_NONE;
+        run(fixture, 5 * MIN);
+        assert_int_equal(count_events(fixture, 7, EVENT_CHANGED), 1);
+        assert_int_equal(count_events(fixture, 7, EVENT_GONE), 0);
+}
+
 /* ---- when it is used ---- */
 
 static void test_few_jobs_need_no_feed(void **state)
@@ -675,6 +699,7 @@ int main(void)
                 TEST(test_a_row_that_may_be_older_than_a_read_is_not_believed),
                 TEST(test_a_row_of_a_job_in_a_part_of_a_failed_batch_is_confirmed),
                 TEST(test_a_row_of_a_part_is_confirmed_before_polls_when_batches_are_disabled),
+                TEST(test_a_job_whose_row_came_during_a_check_for_gone_is_read_after_it),
                 TEST(test_few_jobs_need_no_feed),
                 TEST(test_jobs_are_polled_by_their_paces_when_few_are_left),
                 TEST(test_unsorted_rows_turn_the_feed_off_for_an_hour),

@@ -407,6 +407,8 @@ static void adopt_list(struct sim *sim, struct sim_job *job)
                 return;
         job->listed = watched->in_file;
         if (job->listed) {
+                if (!is_known(job)) /* one in the table is not new, if it was not found yet */
+                        watched->found = 0;
                 print(sim, job, "is listed");
                 watched->was_dismissed |= watched->dismissed;
                 watched->silent = watched->dismissed = false;

@@ -118,6 +118,8 @@ struct account {
 
         /* check_feed.c */
         uint64_t calm_us, busy_until_us;
+        uint64_t work_until_us; /* when what was written is requested, at the pace of the limits */
+        bool stopped;           /* nothing was answered since the API, the machine or the disk was not well */
         uint64_t round_made_us, excused_us;
         uint64_t feed_made_us, feed_since_us; /* the last page by UpdatedOn, and since when there are some */
         size_t rows_written, rows_at_stop;

@@ -225,6 +225,8 @@ static void note_response(struct sim *sim, struct slot *slot)
                 note_not_found(sim, slot);
                 return;
         }
+        if (is_calm(sim))
+                sim->account.stopped = false;
         if (!sim->account.present)
                 wire_succeeded(sim, slot);
         if (slot->request.kind == REQUEST_SINGLE)

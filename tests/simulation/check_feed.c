@@ -36,10 +36,14 @@ static uint64_t step_of(const struct sim *sim)
 void feed_work(struct sim *sim, size_t requests)
 {
         struct account *account = &sim->account;
+        uint64_t span_us = requests * step_of(sim) * 105 / 100;
 
         if (account->busy_until_us < sim->now_us)
                 account->busy_until_us = sim->now_us;
-        account->busy_until_us += requests * step_of(sim) * 105 / 100;
+        if (account->work_until_us < sim->now_us)
+                account->work_until_us = sim->now_us;
+        account->busy_until_us += span_us;
+        account->work_until_us += span_us;
 }
 
 /* The longest distance of probes, a hanging one, and the limits before it. */
@@ -56,6 +60,10 @@ void feed_calm_run(struct sim *sim, uint64_t until_us)
         struct account *account = &sim->account;
         uint64_t from_us = sim->now_us;
 
+        if (!is_calm(sim))
+                account->stopped = true;
+        if (account->stopped && account->work_until_us > from_us) /* what waits is requested after that */
+                account->work_until_us += until_us - from_us;
         if (!is_calm(sim)) {
                 if (account->busy_until_us < until_us + recovery_span(sim) && sim->monitor != NULL)
                         account->busy_until_us = until_us + recovery_span(sim);
@@ -63,6 +71,8 @@ void feed_calm_run(struct sim *sim, uint64_t until_us)
         }
         if (account->busy_until_us > from_us)
                 from_us = account->busy_until_us;
+        if (account->work_until_us > from_us)
+                from_us = account->work_until_us;
         if (from_us < until_us)
                 account->calm_us += until_us - from_us;
 }
@@ -355,6 +365,7 @@ void feed_changed(struct sim *sim)
 void feed_stop(struct sim *sim)
 {
         sim->account.rows_at_stop = sim->account.rows_written;
+        sim->account.work_until_us = 0; /* feed_start() counts it anew */
 }
 
 void feed_end(struct sim *sim)

@@ -137,18 +137,18 @@ void discover_created_take_page(struct monitor *monitor, struct job_record recor
         size_t count = take_rows(records, record_count, rows, taken);
         for (size_t i = 0; i < section_count; i++) {
                 struct discover_section *section = &discover->sections.sections[i];
-                sections[i] = (struct created_section){ &section->discovery, section->config->since_us };
+                sections[i] = (struct created_section){ .discovery = &section->discovery,
+                                                        .since_us = section->config->since_us };
         }
         enum feed_step step =
                 created_round_take_page(&discover->round, sections, section_count, rows, count, &end);
         if (step != FEED_AGAIN && step != FEED_FAILED)
                 for (size_t i = count; i-- > 0;) /* the oldest job first, as they were created */
                         discover_take_row(monitor, taken[i], false);
-        for (size_t i = 0; i < section_count; i++)
-                if (sections[i].discovery->phase == DISCOVERY_FIRST_ROUND &&
-                    (step == FEED_ROUND_DONE || step == FEED_ROUND_CUT))
-                        log_begun(monitor, &discover->sections.sections[i], step == FEED_ROUND_CUT);
         created_round_finish_page(sections, section_count, rows, count, step);
+        for (size_t i = 0; i < section_count; i++)
+                if (sections[i].has_begun)
+                        log_begun(monitor, &discover->sections.sections[i], step == FEED_ROUND_CUT);
         follow_step(monitor, step);
         discover->wanted_us = 0; /* the planner is to be told anew */
 }

@@ -72,13 +72,18 @@ static void show_rows(const struct created_section sections[], size_t section_co
                         discovery_take_row(sections[i].discovery, rows[j].id, &rows[j].updated);
 }
 
-/* Whether the page has a row that is older than all that some section needs. */
+/* Whether the page has a row that is older than all that the section, or each of them, needs. */
+static bool is_enough_for(const struct created_section *section, const struct feed_row rows[], size_t count)
+{
+        return count > 0 && rows[count - 1].updated.ticks < discovery_depth(section->discovery);
+}
+
 static bool reaches_back(const struct created_section sections[], size_t section_count,
                          const struct feed_row rows[], size_t count)
 {
         for (size_t i = 0; i < section_count; i++)
                 if (sections[i].discovery->phase != DISCOVERY_NOT_BEGUN &&
-                    (count == 0 || rows[count - 1].updated.ticks >= discovery_depth(sections[i].discovery)))
+                    !is_enough_for(&sections[i], rows, count))
                         return false;
         return true;
 }
@@ -119,13 +124,22 @@ enum feed_step created_round_fail_page(struct created_round *round, bool too_lar
         return end_round(round, FEED_AGAIN);
 }
 
-void created_round_finish_page(const struct created_section sections[], size_t section_count,
+/* Whether the first round of the section is over with this page. */
+static bool begins(const struct created_section *section, const struct feed_row rows[], size_t count,
+                   enum feed_step step)
+{
+        if (section->discovery->phase != DISCOVERY_FIRST_ROUND || step == FEED_AGAIN || step == FEED_FAILED)
+                return false;
+        return step != FEED_NEXT_PAGE || is_enough_for(section, rows, count);
+}
+
+void created_round_finish_page(struct created_section sections[], size_t section_count,
                                const struct feed_row rows[], size_t count, enum feed_step step)
 {
-        if (step != FEED_ROUND_DONE && step != FEED_ROUND_CUT)
-                return;
-        for (size_t i = 0; i < section_count; i++)
-                if (sections[i].discovery->phase == DISCOVERY_FIRST_ROUND)
+        for (size_t i = 0; i < section_count; i++) {
+                sections[i].has_begun = begins(&sections[i], rows, count, step);
+                if (sections[i].has_begun)
                         discovery_complete(sections[i].discovery,
                                            step == FEED_ROUND_CUT ? &rows[count - 1].updated : NULL);
+        }
 }

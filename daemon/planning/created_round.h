@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,7 +16,8 @@
  *      created_round_page()          what to request
  *      created_round_take_page()     whether the rows count; sections begin, if they have not
  *      discovery_is_new()            by the caller, for each row that counts
- *      created_round_finish_page()   sections whose first round this was judge by later rules from now on
+ *      created_round_finish_page()   sections that need no older rows judge by later rules from now on: for
+ *                                    them their first round is over, whatever becomes of the next pages
  */
 #define CREATED_ROWS_MAX  1000
 #define CREATED_PAGE_SIZE 25
@@ -35,6 +37,7 @@ struct created_round {
 struct created_section {
         struct discovery *discovery;
         uint64_t since_us; /* for discovery_begin() */
+        bool has_begun;    /* with this page; set by created_round_finish_page() */
 };
 
 struct feed_page_request created_round_page(const struct created_round *round);
@@ -59,5 +62,5 @@ enum feed_step created_round_take_page(struct created_round *round, const struct
 enum feed_step created_round_fail_page(struct created_round *round, bool too_large);
 
 /* The rows of this page were judged. The arguments are those of created_round_take_page() and its step. */
-void created_round_finish_page(const struct created_section sections[], size_t section_count,
+void created_round_finish_page(struct created_section sections[], size_t section_count,
                                const struct feed_row rows[], size_t count, enum feed_step step);

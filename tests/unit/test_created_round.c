@@ -25,6 +25,7 @@ struct search {
         bool same, same_number; /* pages do not advance */
         bool no_number, endless;
         unsigned size_max; /* larger pages fail; 0: none do */
+        unsigned lost;     /* from this row on they do; 0: none do */
         bool too_large;    /* because of their size */
         bool all_fail;
         struct discovery discoveries[SECTIONS_MAX];
@@ -53,7 +54,8 @@ static void add_section(struct search *search, uint64_t since_us)
         struct discovery *discovery = &search->discoveries[search->section_count];
 
         assert_in_range(search->section_count, 0, SECTIONS_MAX - 1);
-        search->sections[search->section_count++] = (struct created_section){ discovery, since_us };
+        search->sections[search->section_count++] =
+                (struct created_section){ .discovery = discovery, .since_us = since_us };
 }
 
 /* A section that needs the rows from this second on. */
@@ -88,7 +90,8 @@ static enum feed_step read_page(struct search *search)
         unsigned skipped = search->same ? 0 : (request.page - 1) * request.size, count = 0;
         struct feed_row rows[ROWS_MAX];
 
-        if (search->all_fail || (search->size_max > 0 && request.size > search->size_max)) {
+        if (search->all_fail || (search->lost > 0 && request.page * request.size >= search->lost) ||
+            (search->size_max > 0 && request.size > search->size_max)) {
                 search->pages++;
                 return created_round_fail_page(&search->round, search->too_large);
         }
@@ -307,6 +310,26 @@ static void test_a_span_of_days_is_judged_until_its_last_page(void **state)
         clear(&search);
 }
 
+static void test_a_section_begins_whatever_becomes_of_rows_that_another_needs(void **state)
+{
+        struct search search = search_of(500);
+        (void)state;
+
+        add_section(&search, 0);
+        add_section(&search, 200 * USEC_PER_SEC);
+        search.lost = 150;
+        assert_int_equal(read_round(&search), FEED_FAILED);
+        assert_int_equal(search.discoveries[0].phase, DISCOVERY_BEGUN);
+        assert_int_not_equal(search.discoveries[1].phase, DISCOVERY_BEGUN);
+        search.found[0] = 0;
+        search.count = 502;
+        search.lost = 0;
+        assert_int_equal(read_round(&search), FEED_ROUND_DONE);
+        assert_int_equal(search.found[0], 2);
+        assert_int_equal(search.discoveries[1].phase, DISCOVERY_BEGUN);
+        clear(&search);
+}
+
 static void test_of_more_jobs_than_a_round_reads_the_older_ones_were_there(void **state)
 {
         struct search search = search_of(3000);
@@ -383,6 +406,7 @@ int main(void)
                 cmocka_unit_test(test_what_is_there_in_the_first_round_is_not_new),
                 cmocka_unit_test(test_a_span_is_read_back_by_the_first_round_only),
                 cmocka_unit_test(test_a_span_of_days_is_judged_until_its_last_page),
+                cmocka_unit_test(test_a_section_begins_whatever_becomes_of_rows_that_another_needs),
                 cmocka_unit_test(test_of_more_jobs_than_a_round_reads_the_older_ones_were_there),
                 cmocka_unit_test(test_in_an_empty_account_the_first_job_is_new),
                 cmocka_unit_test(test_a_section_that_is_added_during_a_round_begins_with_the_next),

@@ -11,7 +11,6 @@ import unittest
 from fixture import UNIT, SystemTest, UnitHookTest
 
 EXAMPLES = "/usr/share/jobwatchd/examples"
-PROGRAMS = "/usr/local/lib/jobwatchd"
 DIRECTORY = "/var/lib/prometheus/node-exporter"
 
 
@@ -31,26 +30,32 @@ class Examples(UnitHookTest):
         super().setUp()
         self.fake = self.start_fake("[job 11]\nstep = 0s Running\n")
         self.configure(self.fake, (11,))
+        self.start()
 
-    def use(self, name, change=lambda text: text):
-        """Copies the example to where the configuration is read."""
-        path = f"/etc/jobwatchd/jobwatchd.ini.d/{name}.ini"
-        self.addCleanup(self.system.remove, path)
-        self.system.write(path, change(self.system.path(f"{EXAMPLES}/{name}.ini").read_text()))
-
-    def copy_program(self, name):
-        self.run_inside("install", "-D", "-t", PROGRAMS, f"{EXAMPLES}/{name}")
-        self.addCleanup(self.system.remove, f"{PROGRAMS}/{name}")
+    def install(self, name, pasted="", edit=None):
+        """With the commands in the comments of the example, in a system that has nothing of it. `edit` is called before the
+        last one, which reloads the service."""
+        text = self.system.path(f"{EXAMPLES}/{name}.ini").read_text()
+        *commands, last = [command.strip() for command in re.findall(r"(?m)^#   ((?:install|systemctl) .*?)(?:   .*)?$", text)]
+        self.assertEqual(last, "systemctl reload jobwatchd")
+        for command in commands:
+            words = command.split()
+            path = words[-1] if words[-2] == "/dev/stdin" else f"{words[words.index('-t') + 1]}/{words[-1].rpartition('/')[2]}"
+            self.assertFalse(self.system.path(path).exists())
+            self.addCleanup(self.system.remove, path)
+            self.run_inside(*words, stdin=pasted.encode())
+        if edit is not None:
+            edit()
+        self.run_inside("jobwatchd", "--check")
+        self.run_inside(*last.split())
 
     def try_hook(self, hook):
         """With the command in the first line of each example. Returns what it printed."""
-        self.run_inside("jobwatchd", "--check")
-        self.start()
         said = self.system.run("jobwatchctl", "test-hook", hook, check=False)
         self.assertEqual(said.status, 0, said.output + self.log())
         return said.output
 
-    def post(self, name, url_file):
+    def post(self, name):
         server = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
         server.got = []
         thread = threading.Thread(target=server.serve_forever)
@@ -58,40 +63,37 @@ class Examples(UnitHookTest):
         self.addCleanup(server.server_close)
         self.addCleanup(thread.join)
         self.addCleanup(server.shutdown)
-        self.system.run("install", "-m", "640", "-g", "jobwatchd", "/dev/stdin", url_file,
-                        stdin=f"http://127.0.0.1:{server.server_port}/s3cr3t\n".encode())
-        self.addCleanup(self.system.remove, url_file)
-        self.copy_program("chat-message")
-        self.use(name)
+        self.install(name, f"http://127.0.0.1:{server.server_port}/s3cr3t\n")
         self.try_hook(name)
         self.assertNotIn("s3cr3t", self.log())
         return server.got
 
     def test_chat(self):
-        (path, message), = self.post("chat", "/etc/jobwatchd/chat.url")
+        (path, message), = self.post("chat")
         self.assertEqual(path, "/s3cr3t")
         self.assertRegex(message["text"], r"^Test: Job 0: succeeded\n```\n")
 
     def test_ntfy(self):
-        (path, message), = self.post("ntfy", "/etc/jobwatchd/ntfy.url")
+        (path, message), = self.post("ntfy")
         self.assertEqual((path, message["topic"], message["title"]), ("/", "s3cr3t", "Test: Job 0: succeeded"))
 
     def test_mail(self):
-        self.copy_program("mail-on-failure")
         self.program("msmtp", "#!/bin/sh\necho arguments: \"$@\"\ncat > /var/lib/jobwatchd/mail\n")
-        self.use("mail-on-failure", lambda text: text.replace(
-            "operator@example.com\ntimeout", "operator@example.com /opt/test/msmtp --file=/etc/jobwatchd/msmtprc\ntimeout"))
+
+        def edit():
+            path = self.system.path("/etc/jobwatchd/jobwatchd.ini.d/mail-on-failure.ini")
+            path.write_text(path.read_text().replace(
+                "operator@example.com\ntimeout", "operator@example.com /opt/test/msmtp --file=/etc/jobwatchd/msmtprc\ntimeout"))
+
+        self.install("mail-on-failure", edit=edit)
         said = self.try_hook("mail-on-failure")
         self.assertIn("arguments: --file=/etc/jobwatchd/msmtprc -i -- operator@example.com", said + self.log())
         self.assertRegex(self.system.path("/var/lib/jobwatchd/mail").read_text(), r"(?m)^Subject: Job 0: succeeded")
 
     def test_import_next_step(self):
-        unit = "import-next-step@.service"
-        self.addCleanup(self.system.remove, f"/etc/systemd/system/{unit}")
-        self.write_unit(unit, self.system.path(f"{EXAMPLES}/{unit}").read_text())
-        self.assertEqual(self.run_inside("systemd-analyze", "verify", "import-next-step@x.service"), "")
         self.allow("import-next-step@*.service")
-        self.use("import-next-step")
+        self.install("import-next-step")
+        self.assertEqual(self.run_inside("systemd-analyze", "verify", "import-next-step@x.service"), "")
         self.try_hook("import-next-step")
         said = [entry["MESSAGE"] for entry in self.journal("SYSLOG_IDENTIFIER=echo")]
         self.assertEqual(said, ["The next step after job 0 (test: 1)."])

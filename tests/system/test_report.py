@@ -48,9 +48,13 @@ class Report(SystemTest):
         self.assertEqual(self.page(), f"cat: {PAGE}: No such file or directory\n")
 
     def test_it_waits_for_the_service(self):
+        """It does not start it: the page may be that of another instance."""
         self.fake = self.start_fake("[job 11]\nstep = 0s Running\n")
         self.configure(self.fake, [11])
         self.systemctl("start", REPORT)
+        self.wait_for_page("jobwatchd is not running")
+        self.assertEqual(self.show(UNIT, "ActiveState"), "inactive")
+        self.start()
         self.wait_for_page("(?s)Job 11.*Running")
 
 

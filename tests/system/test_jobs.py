@@ -121,6 +121,18 @@ class HooksDirectory(SystemTest):
         by_event = [entry["MESSAGE"] for entry in self.journal(f"JOBWATCH_EVENT_ID={HOOK_ID}")]
         self.assertEqual([message for message in by_event if message in self.said()], self.said())
 
+    def test_an_event_in_another_directory_is_not_read(self):
+        """That of the page, whose user may not run hooks."""
+        other = "/run/jobwatch-report/events"
+        self.addCleanup(self.run_inside, "rm", "-rf", "/run/jobwatch-report")
+        self.run_inside("mkdir", "-p", other)
+        self.run_inside("sh", "-c", f"echo JOBWATCH_MORE=more > {other}/{HOOK_ID}.env; echo > {other}/{HOOK_ID}.json")
+        self.hook("10-first", "echo \"$JOBWATCH_DOCUMENT ${JOBWATCH_MORE:-nothing}\"\n")
+        self.systemctl("start", self.UNIT)
+        self.assertEqual(self.said(), [f"/run/jobwatchd-test/events/{HOOK_ID}.json nothing"])
+        self.run_inside("rm", "-r", "/run/jobwatchd-test")
+        self.assertNotEqual(self.system.run("systemctl", "start", self.UNIT, check=False).status, 0)
+
     def test_one_fails(self):
         self.hook("10-first", "echo first\n")
         self.hook("20-second", "exit 3\n")

@@ -52,9 +52,10 @@ _jobwatchctl() {
 
     case $previous in
     --json) values='off short pretty' ;;
-    --event) values='seen changed succeeded failed gone stalled' ;;
+    --event) values='seen changed succeeded failed gone stalled api_down api_refused api_ok' ;;
     --job) values=$(_jobwatchctl_ids "${instance[@]}" list) ;;
     -o | --output)
+        compopt -o filenames 2>/dev/null # so that what follows a folder is asked for, and blanks are quoted
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;

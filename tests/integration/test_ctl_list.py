@@ -4,13 +4,15 @@
 import contextlib
 import json
 import os
+import pty
+import select
 import signal
 import sqlite3
 import subprocess
 import unittest
 
 from ctl_rig import THREE, ThreeJobs
-from harness import EX_OK, PATIENCE, end_with_parent
+from harness import EX_OK, PATIENCE, clean_environment, end_with_parent
 
 
 class List(ThreeJobs):
@@ -180,6 +182,23 @@ class Completion(ThreeJobs):
         self.assertEqual(self.complete("show", ""), ["5", "6", "7"])
         self.assertEqual(self.complete("wait", "--add", ""), ["5"])
         self.assertEqual(self.complete("-i", "other", "show", ""), [])
+        self.assertEqual(self.complete("test-hook", "--event", "api"), ["api_down", "api_ok", "api_refused"])
+
+    def test_files(self):
+        """Names with blanks are quoted, and a folder is not the end."""
+        (self.directory / "a b").mkdir()
+        primary, secondary = pty.openpty()
+        shell = subprocess.Popen(["bash", "--norc", "-i"], stdin=secondary, stdout=secondary, stderr=secondary, cwd=self.directory,
+                                 env=clean_environment(TERM="dumb", HISTFILE="", PS1=""), start_new_session=True)
+        os.close(secondary)
+        self.addCleanup(os.close, primary)
+        self.addCleanup(shell.wait)
+        self.addCleanup(shell.kill)
+        os.write(primary, f". {self.SCRIPT}\njobwatchctl report -o a\t".encode())
+        shown = b""
+        while b"report -o a\\ b/" not in shown:
+            self.assertTrue(select.select([primary], [], [], PATIENCE)[0], shown)
+            shown += os.read(primary, 65536)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ int http_response_status(const struct http_response *response)
         long status = 0;
 
         (void)curl_easy_getinfo(response->easy, CURLINFO_RESPONSE_CODE, &status);
-        return response->head_begun && !response->head_invalid ? (int)status : 0;
+        /* Of a status line that libcurl refuses itself, it may keep a part of the version. */
+        return response->head_begun && !response->head_invalid && status >= 100 ? (int)status : 0;
 }
 
 /* An invalid head ends the request at once, so that its body is not taken for that of a success. */

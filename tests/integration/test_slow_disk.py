@@ -13,7 +13,7 @@ from harness import EX_OK, PATIENCE, IntegrationTest
 
 LIBRARY = os.environ.get("SLOW_DISK_LIBRARY", "")
 INTERVAL = 0.2
-STOP_MAX, HOOK_STOP_MAX = 2, 7  # seconds, R7; without and with a running hook
+STOP_MAX, HOOK_STOP_MAX = 2, 7  # seconds; without and with a running hook
 SPARE = 1  # for processes to start and end
 
 

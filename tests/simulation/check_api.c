@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * R11: events of the API. In an outage there is at most one api_down and one api_refused, and after them one
+ * Events of the API. In an outage there is at most one api_down and one api_refused, and after them one
  * api_ok; what was written before a crash counts.
  *
  * api_down: nothing was read for ten minutes. If a job was read in an earlier run, and that may not have been
@@ -47,11 +47,11 @@ static void check_down(struct sim *sim)
         bool unsure = read_us < sim->run_us && (lost || seen->read_jumps != sim->wall_jumps);
 
         if (seen->down)
-                sim_fail(sim, NULL, "R11: api_down again in the same outage");
+                sim_fail(sim, NULL, "api_down again in the same outage");
         if (unsure)
                 read_us = sim->run_us;
         if (sim->now_us - read_us < (unsure ? 1 : 10) * USEC_PER_MIN)
-                sim_fail(sim, NULL, "R11: api_down, %.3f s after a job was read",
+                sim_fail(sim, NULL, "api_down, %.3f s after a job was read",
                          (double)(sim->now_us - read_us) / 1e6);
 }
 
@@ -60,9 +60,9 @@ static void check_refused(struct sim *sim)
         const struct api_seen *seen = &sim->api_seen;
 
         if (seen->refused)
-                sim_fail(sim, NULL, "R11: api_refused again in the same outage");
+                sim_fail(sim, NULL, "api_refused again in the same outage");
         if (seen->refused_us < sim->run_us || seen->refused_us + DISK_SLOW_US < seen->read_us)
-                sim_fail(sim, NULL, "R11: api_refused, and nothing was refused");
+                sim_fail(sim, NULL, "api_refused, and nothing was refused");
 }
 
 static void check_ok(struct sim *sim)
@@ -70,9 +70,9 @@ static void check_ok(struct sim *sim)
         const struct api_seen *seen = &sim->api_seen;
 
         if (!seen->down && !seen->refused)
-                sim_fail(sim, NULL, "R11: api_ok after neither api_down nor api_refused");
+                sim_fail(sim, NULL, "api_ok after neither api_down nor api_refused");
         if (seen->answered_us + 2 * DISK_SLOW_US < seen->reported_us)
-                sim_fail(sim, NULL, "R11: api_ok, and nothing was answered");
+                sim_fail(sim, NULL, "api_ok, and nothing was answered");
 }
 
 void check_api_event(struct sim *sim, enum event_kind kind)
@@ -116,9 +116,9 @@ void check_api(struct sim *sim)
         if (sim->suspended_until_us + PATIENCE_US > sim->now_us || !is_disk_well(sim))
                 return;
         if (!seen->down && down_us > 10 * USEC_PER_MIN + PATIENCE_US)
-                sim_fail(sim, NULL, "R11: down for more than ten minutes, and no api_down");
+                sim_fail(sim, NULL, "down for more than ten minutes, and no api_down");
         if (!seen->refused && refused_us > PATIENCE_US)
-                sim_fail(sim, NULL, "R11: a probe was refused, and no api_refused");
+                sim_fail(sim, NULL, "a probe was refused, and no api_refused");
         if ((seen->down || seen->refused) && well_us > 10 * USEC_PER_SEC + PATIENCE_US)
-                sim_fail(sim, NULL, "R11: well for more than ten seconds, and no api_ok");
+                sim_fail(sim, NULL, "well for more than ten seconds, and no api_ok");
 }

@@ -7,7 +7,7 @@
  * max_interval. A job may be reported as seen with its ResultData unread; one that is found later is reported
  * if UpdatedOn has moved since, and not if it has not: then it was there all along.
  *
- * R4: only a job whose record does not exist, and did not for a minute, is gone. Where batches do not
+ * Only a job whose record does not exist, and did not for a minute, is gone. Where batches do not
  * work it may have returned since, if only an outage has answered for it: that is no evidence that it exists.
  */
 
@@ -69,16 +69,16 @@ static void check_reported_end(struct sim *sim, struct sim_job *job, enum event_
         sim->recount = true;
 }
 
-/* R4: the record has been missing for a minute, but for moments between two responses. */
+/* The record has been missing for a minute, but for moments between two responses. */
 static void check_reported_gone(struct sim *sim, struct sim_job *job)
 {
         uint64_t first_us = job->not_found_us < job->since_us ? job->not_found_us : job->since_us;
 
         if (job->truth.exists && job->answered_us > job->since_us + 31 * USEC_PER_SEC && !job->was_missing)
-                sim_fail(sim, job, "R4: reported as gone, and it exists");
+                sim_fail(sim, job, "reported as gone, and it exists");
         if (!job->was_missing && (job->not_found == 0 || (job->answered_us - first_us < USEC_PER_MIN &&
                                                           !sim->wall_jumped && job->fault != FAULT_HIDDEN)))
-                sim_fail(sim, job, "R4: reported as gone after %u responses in a row without it, over %.3f s",
+                sim_fail(sim, job, "reported as gone after %u responses in a row without it, over %.3f s",
                          job->not_found, (double)(sim->now_us - first_us) / 1e6);
         job->reported_gone = job->reported_end = true;
         job->gone_us = job->end_us = sim->now_us;
@@ -141,11 +141,11 @@ static bool shown_exists(const struct shown *truth)
         return truth != NULL && truth->exists;
 }
 
-/* R4: one event, within about an hour. */
+/* One event, within about an hour. */
 static void check_return(struct sim *sim, struct sim_job *job, enum event_kind kind)
 {
         if (kind == EVENT_SEEN && job->reported)
-                sim_fail(sim, job, "R4: it has returned, and was reported as seen");
+                sim_fail(sim, job, "it has returned, and was reported as seen");
         check_returned(sim, job);
         job->reported_gone = job->reported_end = false;
         job->end_us = sim->now_us;

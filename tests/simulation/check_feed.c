@@ -131,7 +131,7 @@ static bool is_distrusted(const struct sim *sim)
 }
 
 /*
- * By R9 the feed is off for an hour if what a poll has found is not shown, with that UpdatedOn or a newer
+ * The feed is off for an hour if what a poll has found is not shown, with that UpdatedOn or a newer
  * one, a minute or two later: since the job was deleted meanwhile, or was written again by a server whose
  * clock is behind.
  */

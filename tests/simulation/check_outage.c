@@ -4,13 +4,15 @@
  * Requests during outages of the site and after them, those for broken jobs, and jobs whose record was
  * deleted.
  *
- * R1, during: once 28 requests have failed since the site fails, with none answered, there is one request at
- * a time, for one job, at the distances of probes, and no job twice in a row while there are others.
- * R1, after: the API is requested, and found to be well, within the longest distance, one time-out and one
- * wait for the limits.
- * R1, broken jobs: after the first minute at most a quarter of the requests that a healthy job gets.
- * R2: nothing is requested before the end of a pause; the throttled subject is not the first after it.
- * R4: gone within a bound; a gone job that returns is reported within about an hour.
+ * - During an outage: once 28 requests have failed since the site fails, with none answered, there is one
+ *   request at a time, for one job, at the distances of probes, and no job twice in a row while there are
+ *   others.
+ * - After it: the API is requested, and found to be well, within the longest distance, one time-out and one
+ *   wait for the limits.
+ * - Broken jobs: after the first minute at most a quarter of the requests that a healthy job gets.
+ * - Throttling: nothing is requested before the end of a pause; the throttled subject is not the first after
+ *   it.
+ * - Gone: within a bound; a gone job that returns is reported within about an hour.
  */
 
 #include "sim.h"
@@ -54,20 +56,20 @@ static void check_probe(struct sim *sim, const struct request *request)
                 span_us = longest_us;
         for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
                 if (sim->slots[i] != NULL && sim->slots[i]->start_us > wire->probing_us)
-                        sim_fail(sim, job, "R1: two requests at once in an outage");
+                        sim_fail(sim, job, "two requests at once in an outage");
         if (sim->now_us - wire->site_failure_us < span_us * 9 / 10 - 2)
-                sim_fail(sim, job, "R1: a probe %.3f s after the last, %.3f s are due",
+                sim_fail(sim, job, "a probe %.3f s after the last, %.3f s are due",
                          (double)(sim->now_us - wire->site_failure_us) / 1e6, (double)span_us / 1e6);
         if (request->count != 1)
-                sim_fail(sim, job, "R1: a probe for %zu jobs", request->count);
-        for (size_t i = 0; i < sim->job_count && others < 2; i++) /* a throttled one waits, by R2 */
+                sim_fail(sim, job, "a probe for %zu jobs", request->count);
+        for (size_t i = 0; i < sim->job_count && others < 2; i++) /* a throttled one waits */
                 others += &sim->jobs[i] != job && is_pollable(&sim->jobs[i]) && !sim->jobs[i].throttled;
         if (wire->last_probe == job && others >= 2)
-                sim_fail(sim, job, "R1: probed twice in a row; probes rotate");
+                sim_fail(sim, job, "probed twice in a row; probes rotate");
         wire->last_probe = job;
 }
 
-/* R1: 2 s after the last at least, or the shortest interval; and those that are not failing first. */
+/* 2 s after the last at least, or the shortest interval; and those that are not failing first. */
 static void check_open(struct sim *sim, const struct request *request)
 {
         const struct sim_job *job = request->jobs[0];
@@ -81,19 +83,18 @@ static void check_open(struct sim *sim, const struct request *request)
         /* If the planner knows that checks do not work, it may have opened before this one was answered. */
         uint64_t from_us = wire->by_check && wire->failed == 0 ? wire->since_us : wire->probe_failed_us;
         if (sim->now_us - from_us < span_us * 9 / 10 - 2)
-                sim_fail(sim, job, "R1: a probe %.3f s after the last",
-                         (double)(sim->now_us - from_us) / 1e6);
+                sim_fail(sim, job, "a probe %.3f s after the last", (double)(sim->now_us - from_us) / 1e6);
         if (!job->failing && !job->reported_gone)
                 return;
         for (size_t i = 0; i < sim->job_count; i++) {
                 const struct sim_job *other = &sim->jobs[i];
 
                 if (is_pollable(other) && !other->failing && !other->throttled && !is_in_flight(sim, other))
-                        sim_fail(sim, job, "R1: probed before job %zu, which is not failing", i + 1);
+                        sim_fail(sim, job, "probed before job %zu, which is not failing", i + 1);
         }
 }
 
-/* R2: another job was due for long, and is not the first. */
+/* Another job was due for long, and is not the first. */
 static void check_after_pause(struct sim *sim, const struct request *request)
 {
         struct wire *wire = &sim->wire;
@@ -113,7 +114,7 @@ static void check_after_pause(struct sim *sim, const struct request *request)
                 if (is_pollable(job) && job->throttle_mark != wire->throttle_mark && !job->failing &&
                     job->lone_left == 0 && job->requested_us != 0 && !is_in_flight(sim, job) &&
                     job->requested_us + job->settings.max_interval_us + 31 * USEC_PER_SEC < pause_us)
-                        sim_fail(sim, job, "R2: the throttled job was the first after the pause");
+                        sim_fail(sim, job, "the throttled job was the first after the pause");
         }
 }
 
@@ -134,7 +135,7 @@ void check_request(struct sim *sim, const struct request *request)
         sim->figures.batches += request->count > 1;
         sim->figures.polls += request->count;
         if (sim->now_us < pause_us)
-                sim_fail(sim, request->jobs[0], "R2: a request %.3f s before the end of a pause",
+                sim_fail(sim, request->jobs[0], "a request %.3f s before the end of a pause",
                          (double)(pause_us - sim->now_us) / 1e6);
         for (size_t i = 0; i < request->count; i++) {
                 struct sim_job *job = request->jobs[i];
@@ -146,7 +147,7 @@ void check_request(struct sim *sim, const struct request *request)
                         sim_fail(sim, job, "requested after its end was reported");
                 if (sim->now_us + 50 * USEC_PER_MSEC < job->not_before_us && request->kind != REQUEST_CHECK &&
                     !wire->open)
-                        sim_fail(sim, job, "R2: requested %.3f s before its Retry-After is over",
+                        sim_fail(sim, job, "requested %.3f s before its Retry-After is over",
                                  (double)(job->not_before_us - sim->now_us) / 1e6);
                 bytes += (size_t)snprintf(NULL, 0, "%" PRIu64 ",", job->id);
         }
@@ -154,7 +155,7 @@ void check_request(struct sim *sim, const struct request *request)
             (request->count > sim->limits.batch_size || bytes > sim->limits.batch_bytes))
                 sim_fail(sim, NULL, "a batch of %zu ids in %zu bytes", request->count, bytes);
         if (request->count > 2 * sim->batch_most + 1 && wire->too_large > 60)
-                sim_fail(sim, NULL, "R3: a batch of %zu ids, after %u that were too large", request->count,
+                sim_fail(sim, NULL, "a batch of %zu ids, after %u that were too large", request->count,
                          wire->too_large);
         check_probe(sim, request);
         check_open(sim, request);
@@ -177,7 +178,7 @@ void check_recovery(struct sim *sim)
             sim->disk_slow_until_us + DISK_SLOW_US > sim->now_us || !sim->evidence)
                 return;
         if (sim->now_us > wire_deadline(sim) + 31 * USEC_PER_SEC)
-                sim_fail(sim, NULL, "R1: the API is well again and that was not noticed in time");
+                sim_fail(sim, NULL, "the API is well again and that was not noticed in time");
 }
 
 /* A job whose backoff was undone is due when the outage ends: it waits for the limits alone. */
@@ -190,7 +191,7 @@ void check_owed(struct sim *sim, const struct sim_job *job)
         longest_us = longest_gap(sim, job) - job->settings.max_interval_us - job->allowance_us;
         if (sim->calm_us - job->owed_calm_us > longest_us)
                 sim_fail(sim, job,
-                         "R1: its backoff was undone, and it was requested after %.3f s; the bound is %.3f s",
+                         "its backoff was undone, and it was requested after %.3f s; the bound is %.3f s",
                          (double)(sim->calm_us - job->owed_calm_us) / 1e6, (double)longest_us / 1e6);
 }
 
@@ -209,7 +210,7 @@ void check_broken(struct sim *sim, const struct sim_job *job)
                 return;
         uint64_t allowed = (sim->now_us - job->broken_from_us) / span_us + 5;
         if (job->broken_requests > allowed)
-                sim_fail(sim, job, "R1: broken, and requested %u times; %" PRIu64 " are allowed",
+                sim_fail(sim, job, "broken, and requested %u times; %" PRIu64 " are allowed",
                          job->broken_requests, allowed);
 }
 
@@ -228,7 +229,7 @@ void check_gone_due(struct sim *sim, const struct sim_job *job)
         if (!batches_work(sim) || sim->wire.no_gone_checks)
                 longest_us += 2 * sim->longest_max_us + 10 * USEC_PER_MIN; /* until another was read */
         if (sim->calm_us - job->gone_due_calm_us > longest_us)
-                sim_fail(sim, job, "R4: deleted, and not reported as gone for %.3f s; the bound is %.3f s",
+                sim_fail(sim, job, "deleted, and not reported as gone for %.3f s; the bound is %.3f s",
                          (double)(sim->calm_us - job->gone_due_calm_us) / 1e6, (double)longest_us / 1e6);
 }
 
@@ -241,6 +242,6 @@ void check_returned(struct sim *sim, const struct sim_job *job)
                 return;
         if (sim->calm_us - job->since_calm_us > longest_us)
                 sim_fail(sim, job,
-                         "R4: it has returned, and that was not reported for %.3f s; the bound is %.3f s",
+                         "it has returned, and that was not reported for %.3f s; the bound is %.3f s",
                          (double)(sim->calm_us - job->since_calm_us) / 1e6, (double)longest_us / 1e6);
 }

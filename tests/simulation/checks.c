@@ -3,14 +3,14 @@
 /*
  * Limits, and how long a job may wait.
  *
- * R5, limits: of the exact list of all requests, across restarts, no stretch of a minute, an hour or a day,
+ * Limits: of the exact list of all requests, across restarts, no stretch of a minute, an hour or a day,
  * and no two in a row, exceed what was configured. The first request comes within a second of the start.
  *
- * R1, waiting is measured on a calm clock. It stands only while the simulated server, the machine or the
+ * Waiting is measured on a calm clock. It stands only while the simulated server, the machine or the
  * responses that were delivered give a reason: the daemon is down or asleep, the site fails or is slow, the
- * disk is full, a pause that R2 asks for is in force, or the API failed by R1 and the longest distance of
- * probes is not over (wire.c). At a reduced rate (R2) it runs as much slower. On it no job that is not itself
- * broken waits longer from one poll to the next than the sum of
+ * disk is full, a pause is in force, or the API failed and the longest distance of probes is not over
+ * (wire.c). At a reduced rate it runs as much slower. On it no job that is not itself broken waits longer
+ * from one poll to the next than the sum of
  *
  * - max_interval: that is the pace of one that does not change;
  * - the backoffs after its own failures, as far as they were not undone;
@@ -23,7 +23,7 @@
  * - (reserve + 1) x step of a bucket: the reserve is filled up first;
  * - 2 s for requests in flight, and 35 s if any hung;
  *
- * where batch_size counts as 1 if batches do not work in this world or may be disabled by R3. A change is
+ * where batch_size counts as 1 if batches do not work in this world or may be disabled. A change is
  * reported within that span; where rows leave ResultData out, within that and max_interval more (or 8 x jobs
  * x step, if that is longer and nothing was seen to have ResultData yet); an end that is held back, after
  * result_wait more.
@@ -111,14 +111,14 @@ void check_limits(struct sim *sim)
         }
         if (times->count > times->first &&
             sim->now_us - times->at_us[times->count - 1] < limits->min_spacing_us)
-                sim_fail(sim, NULL, "R5: two requests %" PRIu64 " us apart",
+                sim_fail(sim, NULL, "two requests %" PRIu64 " us apart",
                          sim->now_us - times->at_us[times->count - 1]);
         times->at_us[times->count++] = sim->now_us;
         for (unsigned i = 0; i < WINDOWS; i++) {
                 while (times->at_us[times->tails[i]] + windows_us[i] <= sim->now_us)
                         times->tails[i]++;
                 if (allowed[i] > 0 && times->count - times->tails[i] > allowed[i])
-                        sim_fail(sim, NULL, "R5: %zu requests within a %s, %u are allowed",
+                        sim_fail(sim, NULL, "%zu requests within a %s, %u are allowed",
                                  times->count - times->tails[i], window_names[i], allowed[i]);
         }
 }
@@ -200,7 +200,7 @@ uint64_t longest_gap(const struct sim *sim, const struct sim_job *job)
                 batch = sim->limits.batch_bytes / (job->id > UINT64_C(10000000000) ? 19 : 9);
         if (batch > sim->batch_most) /* halved until it fits, or below */
                 batch = sim->batch_most / 2;
-        /* R3: with one in each half of a batch it is halved; with one in each quarter, once more. */
+        /* With one in each half of a batch it is halved; with one in each quarter, once more. */
         for (size_t large = sim->large_count; large > 1; large /= 2)
                 batch /= 2;
         if (batch < 2 || singles)
@@ -227,11 +227,11 @@ void check_gap(struct sim *sim, const struct sim_job *job, uint64_t calm_us)
                 return;
         longest_us = longest_gap(sim, job);
         if (gap_us > longest_us)
-                sim_fail(sim, job, "R1: not polled for %.3f s; the bound is %.3f s", (double)gap_us / 1e6,
+                sim_fail(sim, job, "not polled for %.3f s; the bound is %.3f s", (double)gap_us / 1e6,
                          (double)longest_us / 1e6);
 }
 
-/* R5: within a second, or the distance of two requests if that is longer. */
+/* Within a second, or the distance of two requests if that is longer. */
 void check_first_request(struct sim *sim)
 {
         uint64_t step_us, refill_us, longest_us = USEC_PER_SEC;
@@ -243,7 +243,7 @@ void check_first_request(struct sim *sim)
         if (step_us > longest_us)
                 longest_us = step_us;
         if (sim->now_us > sim->run_us + longest_us + 20 * USEC_PER_MSEC)
-                sim_fail(sim, NULL, "R5: no request within %.3f s of the start", (double)longest_us / 1e6);
+                sim_fail(sim, NULL, "no request within %.3f s of the start", (double)longest_us / 1e6);
 }
 
 /* ---- the end ---- */
@@ -270,14 +270,14 @@ static void check_frugal(struct sim *sim, struct sim_job *job)
                          job->requests, polls, extras);
 }
 
-/* R3: where batches never work they are tried once an hour, and after what may have hidden that. */
+/* Where batches never work they are tried once an hour, and after what may have hidden that. */
 static void check_batches(struct sim *sim)
 {
         uint64_t tries = 1 + (sim->now_us - sim->start_us) / USEC_PER_HOUR + sim->figures.starts +
                          sim->figures.outages + sim->opens;
 
         if (sim->failed_batches > 30 * tries)
-                sim_fail(sim, NULL, "R3: %" PRIu64 " batches failed, and %" PRIu64 " tries were due",
+                sim_fail(sim, NULL, "%" PRIu64 " batches failed, and %" PRIu64 " tries were due",
                          sim->failed_batches, tries);
 }
 
@@ -291,7 +291,7 @@ void check_end(struct sim *sim)
             sim->now_us > sim->disk_slow_until_us + USEC_PER_MIN && sim->now_us > sim->run_us + USEC_PER_MIN)
                 sim_fail(sim, NULL, "the journal is back, and what it refused was not logged");
         if (sim->checks > sim->failures + sim->figures.starts)
-                sim_fail(sim, NULL, "R1: %" PRIu64 " check requests, after %" PRIu64 " failures", sim->checks,
+                sim_fail(sim, NULL, "%" PRIu64 " check requests, after %" PRIu64 " failures", sim->checks,
                          sim->failures);
         for (size_t i = 0; i < sim->job_count && !sim->failed; i++) {
                 struct sim_job *job = &sim->jobs[i];

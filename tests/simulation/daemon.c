@@ -238,7 +238,7 @@ void outbox_add(struct outbox *outbox, const struct event *event, const char *co
 
 /* ---- start ---- */
 
-/* R5: the buckets are empty unless the state shows that no run ended within the last day. */
+/* The buckets are empty unless the state shows that no run ended within the last day. */
 static void expect_limits(struct sim *sim)
 {
         uint64_t wall = clock_wall_us();

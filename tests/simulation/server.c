@@ -128,7 +128,7 @@ static void fail_as_a_whole(struct sim *sim, struct slot *slot)
                 if (sim->limits.rate_limiter.per_minute == 120 && sim->limits.rate_limiter.per_hour == 5000 &&
                     sim->limits.rate_limiter.per_day == 200000 &&
                     sim->limits.rate_limiter.min_spacing_us == 100 * USEC_PER_MSEC)
-                        sim_fail(sim, NULL, "R5: the server throttled a request below its documented limits");
+                        sim_fail(sim, NULL, "the server throttled a request below its documented limits");
                 throttle(slot, CAUSE_LIMITS,
                          chance_permille(sim, 800) ? chance_span(sim, 1, 60) * USEC_PER_SEC : 0);
         } else if (sim->site != SITE_WELL) {

@@ -37,9 +37,9 @@
  *   writer.c        platform/worker.h: what is queued is written later
  *   loop.c          sd-event, clocks and random numbers
  *   daemon.c        starts, stops and reloads of the daemon; its journal and its outbox
- *   wire.c          what follows from the responses that were delivered, by the rules R1 to R3
- *   throttling.c    the same for R2
- *   checks.c        R5, and how long a job may wait
+ *   wire.c          what follows from the responses that were delivered
+ *   throttling.c    the same for throttling
+ *   checks.c        limits, and how long a job may wait
  *   check_events.c  what is reported
  *   check_outage.c  requests during and after outages, and for broken jobs
  *   check_api.c     events of the API
@@ -149,7 +149,7 @@ struct sim {
         uint64_t disturbances, extras, run_extras, hung_us; /* run_extras: before this run */
         uint64_t checks, failures;                          /* check requests, and failed requests */
         uint64_t failed_batches;                            /* because they never work here */
-        uint64_t opens;                                     /* times that the API failed by R1 */
+        uint64_t opens;                                     /* times that the API failed */
 
         /* settings of the daemon */
         struct planner_limits limits;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * R2 on the wire. A throttled response asks for a pause, unless the last response for the same subject was
- * throttled too and another was answered since: then it is charged to that subject alone. So each job that is
- * always throttled pauses the others once in a run of the daemon.
+ * Throttling on the wire. A throttled response asks for a pause, unless the last response for the same
+ * subject was throttled too and another was answered since: then it is charged to that subject alone. So each
+ * job that is always throttled pauses the others once in a run of the daemon.
  */
 
 #include "sim.h"

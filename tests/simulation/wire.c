@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What follows from the responses that were delivered, by R1 and R3 alone: whether there is a reason to take
- * the API for failing, until when at most, how far a job's next poll may be put off, and whether batches may
- * be out of use. This is a second reading of the rules, which shares nothing with the planner.
+ * What follows from the responses that were delivered, by the rules of outages and batches alone: whether
+ * there is a reason to take the API for failing, until when at most, how far a job's next poll may be put
+ * off, and whether batches may be out of use. This is a second reading of the rules, which shares nothing
+ * with the planner.
  */
 
 #include "sim.h"
@@ -292,7 +293,7 @@ static void single_read(struct sim *sim, struct sim_job *job)
 
 /* ---- jobs ---- */
 
-/* The backoff of R1, at its longest. */
+/* The backoff of a job, at its longest. */
 void wire_allow(struct sim *sim, struct sim_job *job, uint64_t retry_after_us)
 {
         uint64_t pace_us = job->settings.max_interval_us, span_us = pace_us;

@@ -21,7 +21,7 @@ struct request_times {
 
 /* What follows from the responses by the rules. Begins anew with each run of the daemon. */
 struct wire {
-        /* R1 */
+        /* outages */
         bool open;            /* the breaker has a reason to be open */
         bool surely;          /* it must be open */
         uint64_t deadline_us; /* … until then at most, if nothing fails any more */
@@ -39,14 +39,14 @@ struct wire {
         uint64_t row_since_us;
         bool no_gone_checks; /* one has failed in this run */
 
-        /* R3 */
+        /* batches */
         unsigned failed_batches;
         uint32_t run_mark; /* of the jobs that were in all failed batches of the run */
         size_t suspects;
         unsigned too_large;        /* responses to batches */
         uint64_t singles_until_us; /* batches may be disabled */
 
-        /* R2 */
+        /* throttling */
         uint64_t pause_us;             /* there is a reason to pause until then */
         uint64_t named_us, unnamed_us; /* there must be no request before: Retry-After, and without */
         unsigned unnamed;              /* responses without Retry-After in a row, at most */

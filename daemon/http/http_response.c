@@ -25,7 +25,9 @@ int http_response_status(const struct http_response *response)
 
         (void)curl_easy_getinfo(response->easy, CURLINFO_RESPONSE_CODE, &status);
         /* Of a status line that libcurl refuses itself, it may keep a part of the version. */
-        return response->head_begun && !response->head_invalid && status >= 100 ? (int)status : 0;
+        if (!response->head_begun || response->head_invalid || status < 100 || status > 999)
+                return 0;
+        return (int)status;
 }
 
 /* An invalid head ends the request at once, so that its body is not taken for that of a success. */

@@ -158,10 +158,27 @@ static void note(struct monitor *monitor, bool success)
         api_events_note(&log->events, condition, monitor_now_us(monitor), clock_wall_us());
 }
 
+/*
+ * With `once`: the API is not down since an earlier run any more. An outage that has had an event has its
+ * end, too, in a later run.
+ */
+static void forget_beginning(struct monitor *monitor)
+{
+        struct api_events_kept *kept = &monitor->outage_events.kept;
+
+        if (kept->since_us == 0)
+                return;
+        kept->since_us = 0;
+        state_put_value(monitor->parts.state, KEY_OUTAGE, value_of(kept), sizeof(*kept));
+}
+
 void outage_events_update(struct monitor *monitor, bool success)
 {
-        if (monitor->parts.once)
+        if (monitor->parts.once) {
+                if (success && planner_breaker(monitor->planner)->state == BREAKER_CLOSED)
+                        forget_beginning(monitor);
                 return;
+        }
         note(monitor, success);
         go_on(monitor);
 }
@@ -194,11 +211,12 @@ void outage_events_resume(struct monitor *monitor)
         CLEANUP(cleanup_free) void *data = NULL;
         size_t size = 0;
 
-        if (monitor->parts.once ||
-            store_get_value(state_store(monitor->parts.state), KEY_OUTAGE, &data, &size) <= 0 ||
+        if (store_get_value(state_store(monitor->parts.state), KEY_OUTAGE, &data, &size) <= 0 ||
             size != sizeof(log->kept))
                 return;
         memcpy(&log->kept, data, sizeof(log->kept));
+        if (monitor->parts.once)
+                return;
         log->is_resumed = true;
         log->is_kept = true;
         api_events_resume(&log->events, &log->kept);

@@ -6,8 +6,9 @@
 #include "monitor/poll_state.h"
 
 /*
- * Records the events api_down, api_refused and api_ok: see planning/api_events.h. None of this with `once`.
- * An event that cannot be recorded is recorded later, unless the outage has ended by then.
+ * Records the events api_down, api_refused and api_ok: see planning/api_events.h. With `once` there are none;
+ * if the API answers, an outage that an earlier run has left is not continued by a later one. An event that
+ * cannot be recorded is recorded later, unless the outage has ended by then.
  */
 
 /* Continues an outage of an earlier run. To be called before state_start(). */

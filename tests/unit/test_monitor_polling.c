@@ -6,6 +6,7 @@
 #include "monitor_fixture.h"
 
 #include "app/status_text.h"
+#include "monitor/poll_state.h"
 #include "monitor/request_slot.h"
 
 static void begin(void **state, const struct monitor_options *options)
@@ -146,6 +147,23 @@ static void test_a_single_round_answers_every_job(void **state)
                 assert_int_equal(test->polls[id], 1);
 }
 
+static void test_what_was_down_before_a_single_round_that_is_answered_is_not_down_since_then(void **state)
+{
+        const struct monitor_options once = { .jobs = "1", .once = true, .level = LOG_EMERG },
+                                     after = { .jobs = "1", .level = LOG_EMERG };
+        const struct api_events_kept outage = { .since_us = 1 };
+        struct monitor_test *test = *state;
+
+        for (unsigned i = 0; i < 2; i++) {
+                state_put_value(test->state, "outage", &outage, sizeof(outage));
+                test->all = i == 0 ? "500 Internal Server Error" : NULL;
+                monitor_restart(state, &once);
+                loop_until(test->event, &test->idle, i + 1);
+                monitor_restart(state, &after);
+                assert_int_equal(test->monitor->outage_events.kept.since_us, i == 0 ? 1 : 0);
+        }
+}
+
 /* ---- failures ---- */
 
 static void test_a_failing_job_does_not_concern_the_others(void **state)
@@ -230,6 +248,7 @@ int main(void)
                 TEST(test_after_a_stop_nothing_is_sent_and_nothing_is_recorded),
                 TEST(test_a_request_is_repeated_with_a_new_token),
                 TEST(test_a_single_round_answers_every_job),
+                TEST(test_what_was_down_before_a_single_round_that_is_answered_is_not_down_since_then),
                 TEST(test_a_failing_job_does_not_concern_the_others),
                 TEST(test_an_outage_is_named_alike_in_the_journal_and_the_status),
                 TEST(test_the_end_of_an_outage_brings_all_jobs_back),

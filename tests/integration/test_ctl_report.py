@@ -15,6 +15,7 @@ from harness import EX_IOERR, EX_UNAVAILABLE, EX_USAGE, PATIENCE, end_with_paren
 from report_rig import HOSTILE, Page, Reports, SVG, parse_svg, rows_of
 
 EX_UNKNOWN = 66
+BUS = "org.freedesktop.DBus"
 
 ONE = "[job 5]\ndescription = Import of members\nstep = 0s Running | {\"rows\": 4}\n"
 
@@ -250,8 +251,12 @@ class Follow(Reports):
 
     def ping(self, process):
         """It waits, which this interrupts."""
-        names = [row.split()[0] for row in self.bus.run("list", "--no-legend", "--unique").stdout.splitlines()
-                 if row.split()[1] == str(process.pid)]
+        def ask(method, *arguments):
+            done = self.bus.run("--json=short", "call", BUS, "/", BUS, method, *arguments)
+            return json.loads(done.stdout)["data"][0] if done.returncode == 0 else None  # the name is gone
+
+        names = [name for name in ask("ListNames")
+                 if name.startswith(":") and ask("GetConnectionUnixProcessID", "s", name) == process.pid]
         self.bus.run("call", names[0], "/", "org.freedesktop.DBus.Peer", "Ping", check=True)
 
     @unittest.skipUnless(CLOCK_LIBRARY, "the library cannot be loaded into a program with a sanitizer")

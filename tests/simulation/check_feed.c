@@ -173,8 +173,9 @@ static void check_due(struct sim *sim, const struct sim_job *job)
 
         if (!job->due || job->due_calm_us > account->calm_us)
                 return;
-        if (job->due_gone && job->due_us > job->gone_us + 7 * USEC_PER_DAY && !job->due_on)
-                return; /* nothing reads it any more */
+        if (job->due_gone && job->due_us > job->gone_us + 7 * USEC_PER_DAY &&
+            !(job->due_on && account->sound))
+                return; /* nothing reads it any more, but a feed that can be on */
         bound_us = bound_of(sim, job);
         if (!account->sound && !job->listed) /* nothing else shows new jobs */
                 return;

@@ -80,7 +80,7 @@ size_t axis_ticks(uint64_t begin_us, uint64_t end_us, size_t most, struct tick t
         assert(end_us > begin_us && most > 0 && most <= TICKS_MAX);
         time_t mark = midnight_before((time_t)(begin_us / USEC_PER_SEC));
         if (step < DAY) /* at most a day: one step over it */
-                mark += (time_t)(((uint64_t)begin_us / USEC_PER_SEC - (uint64_t)mark) / step * step);
+                mark += (time_t)((begin_us / USEC_PER_SEC - (uint64_t)mark) / step * step);
         for (; (uint64_t)mark * USEC_PER_SEC <= end_us && count < most; mark = next_mark(mark, step)) {
                 if ((uint64_t)mark * USEC_PER_SEC < begin_us)
                         continue;

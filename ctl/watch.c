@@ -127,7 +127,9 @@ static int read_events(struct watching *watching)
                 watching->sequence = page.count > 0 ? page.after : page.newest;
                 watching->begun = true;
         } while (page.count > 0);
-        return fflush(stdout) == 0 ? STEP_ON : (int)EXIT_STATUS_SUCCESS; /* output_finish() says why */
+        if (fflush(stdout) != 0)
+                return EXIT_STATUS_SUCCESS; /* output_finish() says why */
+        return STEP_ON;
 }
 
 /* ---- jobs ---- */

@@ -18,10 +18,10 @@ static void cleanup_list(struct string_list *list)
         string_list_clear(list);
 }
 
-/* Takes the sentence. Without memory one is missing. */
+/* Takes the sentence. */
 static void add_problem(struct string_list *problems, char *sentence)
 {
-        (void)string_list_add(problems, sentence);
+        string_list_add(problems, sentence);
         free(sentence);
 }
 

@@ -58,18 +58,14 @@ static bool is_wanted(const struct sim_job *job)
         return (job->listed && !job->watched.removed) || job->watched.added;
 }
 
-/* One that ended `keep` ago, by a clock that was set, is not watched any more. */
-static bool may_have_expired(const struct sim *sim, const struct sim_job *job)
-{
-        return job->reported_end && sim->wall_jumped;
-}
-
+/* One that was added and ended `keep` ago, by a clock that was set, is not watched any more. */
 bool feed_watches(const struct sim *sim, const struct sim_job *job)
 {
         const struct watched *watched = &job->watched;
+        bool may_have_expired = job->reported_end && sim->wall_jumped;
 
         return !watched->dismissed && ((job->listed && !watched->removed) || watched->found != 0 ||
-                                       (watched->added && !may_have_expired(sim, job)));
+                                       (watched->added && !may_have_expired));
 }
 
 bool feed_may_watch(const struct sim *sim, const struct sim_job *job)
@@ -212,6 +208,7 @@ static void begin_anew(struct sim *sim, struct section *section)
 static void begin(struct sim *sim, struct section *section, const struct page *page, uint64_t made_us)
 {
         section->first_made_us = made_us;
+        section->since_us = section->next_since_us;
         for (size_t i = 0; i < sim->job_count; i++)
                 if (finds(section, &sim->jobs[i], made_us))
                         find(sim, section, &sim->jobs[i]);
@@ -306,6 +303,7 @@ static void add_section(struct sim *sim, struct section *section, const struct s
         if (sim->verbose)
                 printf("%12.3f section-%zu is added\n", (double)(sim->now_us - sim->start_us) / 1e6, index);
         *section = *file;
+        section->next_since_us = file->since_us;
         section->present = true;
         section->first_made_us = section->stored_us = 0;
         section->before_us = before.before_us;
@@ -368,8 +366,7 @@ static void change_section(struct sim *sim, struct section *section, const struc
 {
         uint8_t bit = bit_of(&sim->account, section);
 
-        if (section->first_made_us == 0)
-                section->since_us = file->since_us;
+        section->next_since_us = file->since_us;
         if (section->business == file->business && section->description == file->description)
                 return;
         section->business = file->business;

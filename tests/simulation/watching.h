@@ -30,7 +30,8 @@ struct page;
 struct section {
         bool present;
         uint64_t business, description;
-        uint64_t since_us;
+        uint64_t since_us;      /* as its first round has begun */
+        uint64_t next_since_us; /* as it begins if it does so anew, which a failed one does */
         uint64_t first_made_us; /* when the first page of its first round was made; 0: not yet */
         bool complete;          /* that round was read to its end; otherwise it may begin again */
         int64_t least_created;  /* that round reads back to there */

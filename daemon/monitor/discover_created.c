@@ -35,6 +35,15 @@ static void log_begun(struct monitor *monitor, const struct discover_section *se
                       section->config->name);
 }
 
+static size_t count_not_begun(const struct discover_sections *sections)
+{
+        size_t count = 0;
+
+        for (size_t i = 0; i < sections->count; i++)
+                count += sections->sections[i].discovery.phase == DISCOVERY_NOT_BEGUN;
+        return count;
+}
+
 static bool has_section_to_begin(const struct discover_sections *sections)
 {
         for (size_t i = 0; i < sections->count; i++)
@@ -127,7 +136,7 @@ void discover_created_take_page(struct monitor *monitor, struct job_record recor
 {
         const struct feed_page_end end = { page->number, page->total, page->has_total, page->has_next };
         struct discover *discover = &monitor->discover;
-        size_t section_count = discover->sections.count;
+        size_t section_count = discover->sections.count, not_begun = count_not_begun(&discover->sections);
         CLEANUP(cleanup_free) struct feed_row *rows = memory_need(calloc(record_count + 1, sizeof(*rows)));
         CLEANUP(cleanup_free)
         struct job_record **taken = memory_need(calloc(record_count + 1, sizeof(*taken)));
@@ -142,6 +151,8 @@ void discover_created_take_page(struct monitor *monitor, struct job_record recor
         }
         enum feed_step step =
                 created_round_take_page(&discover->round, sections, section_count, rows, count, &end);
+        if (count_not_begun(&discover->sections) < not_begun)
+                known_ids_clear(&discover->known); /* with `since` it may match what others did not */
         if (step != FEED_AGAIN && step != FEED_FAILED)
                 for (size_t i = count; i-- > 0;) /* the oldest job first, as they were created */
                         discover_take_row(monitor, taken[i], false);

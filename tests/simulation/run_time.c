@@ -128,7 +128,7 @@ static void poll_now(struct sim *sim, const struct asking *asking)
                         sim_fail(sim, job, "watched, and cannot be polled");
                 if (r < 0)
                         continue;
-                if (!feed_may_watch(sim, job) && (sim->account.sound || job->watched.silent))
+                if (!feed_may_watch(sim, job) && !feed_may_read(sim, job)) /* or it is to be decided */
                         sim_fail(sim, job, "polled, and nothing watches it");
                 job->watched.again |= job->reported_end;
                 if (feed_watches(sim, job) && !job->reported_end && job->truth.exists &&

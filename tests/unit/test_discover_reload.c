@@ -60,6 +60,28 @@ static void test_a_job_is_watched_as_long_as_one_of_its_sections_is_there(void *
         assert_int_equal(capture_count(), entries);
 }
 
+/* What was read before the new section could begin, and was for none of the others. */
+static void test_a_section_with_since_finds_a_job_that_no_other_wanted(void **state)
+{
+        const struct monitor_options both = { .more = IMPORTS
+                                              "[discover exports]\ndescription = *export*\nsince = 1h\n",
+                                              .level = LOG_EMERG };
+        struct monitor_test *test = *state;
+
+        test->search_failure[1] = "500 Internal Server Error";
+        reload_to_options(test, &both);
+        loop_until(test->event, &test->reloads, 1);
+        struct account_job *job = account_add_job(test, 8, "2026-01-15T10:02:00", "Export of prices");
+        job->is_brief = true;
+        while (job->polls == 0 || monitor_count(test->monitor).watched > 0)
+                assert_true(sd_event_run(test->event, UINT64_MAX) > 0);
+        test->search_failure[1] = NULL;
+        while (monitor_count(test->monitor).watched == 0)
+                assert_true(sd_event_run(test->event, UINT64_MAX) > 0);
+        discover_wait_for_rounds(test);
+        assert_int_equal(monitor_count(test->monitor).watched, 1);
+}
+
 static void test_jobs_that_are_dropped_are_named(void **state)
 {
         const struct monitor_options with = { .more = IMPORTS, .level = LOG_NOTICE };
@@ -224,6 +246,7 @@ int main(void)
         static const struct CMUnitTest tests[] = {
                 TEST(test_jobs_are_not_those_of_another_api),
                 TEST_BARE(test_a_job_is_watched_as_long_as_one_of_its_sections_is_there),
+                TEST(test_a_section_with_since_finds_a_job_that_no_other_wanted),
                 TEST_BARE(test_jobs_that_are_dropped_are_named),
                 TEST(test_jobs_that_are_dropped_are_forgotten),
                 TEST(test_a_discovered_job_that_is_listed_goes_on),

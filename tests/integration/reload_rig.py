@@ -21,22 +21,34 @@ class ServiceManager:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self.socket.bind(str(path))
-        self.messages = []
+        self.messages = []  # that were taken
+        self.received = []
+        self.changed = threading.Condition()
+        self.thread = threading.Thread(target=self.receive, daemon=True)
+        self.thread.start()
+
+    def receive(self):
+        """At all times, as a service manager does: the sender waits where too many are not received."""
+        while message := self.socket.recv(65536).decode():
+            with self.changed:
+                self.received.append(message)
+                self.changed.notify_all()
 
     def wait_for(self, pattern):
-        """Receives messages until one matches as a whole. Returns it."""
+        """Takes messages until one matches as a whole. Returns it."""
         limit = time.monotonic() + PATIENCE
-        while True:
-            self.socket.settimeout(max(0.001, limit - time.monotonic()))
-            try:
-                message = self.socket.recv(65536).decode()
-            except TimeoutError:
-                raise AssertionError(f"no {pattern!r} was sent, only {self.messages}") from None
-            self.messages.append(message)
-            if re.fullmatch(pattern, message):
-                return message
+        with self.changed:
+            while True:
+                while self.received:
+                    self.messages.append(self.received.pop(0))
+                    if re.fullmatch(pattern, self.messages[-1]):
+                        return self.messages[-1]
+                if not self.changed.wait(max(0.001, limit - time.monotonic())) and time.monotonic() >= limit:
+                    raise AssertionError(f"no {pattern!r} was sent, only {self.messages}")
 
     def stop(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
         self.socket.close()
 
 

@@ -22,7 +22,8 @@ struct bench {
         sd_event *event;
         struct state *state;
         pthread_t loop;
-        sem_t gate; /* the operation of block() waits for it */
+        sem_t blocked; /* the operation of block() has begun */
+        sem_t gate;    /* and waits for this */
         unsigned done_count;
 };
 
@@ -52,6 +53,7 @@ static int setup(void **state)
 
         assert_non_null(bench);
         bench->loop = pthread_self();
+        assert_int_equal(sem_init(&bench->blocked, 0, 0), 0);
         assert_int_equal(sem_init(&bench->gate, 0, 0), 0);
         assert_int_equal(fixture_setup((void **)&bench->fixture), 0);
         fixture_close(bench->fixture);
@@ -77,6 +79,7 @@ static int teardown(void **state)
         state_close(bench->state);
         sd_event_unref(bench->event);
         assert_int_equal(fixture_teardown((void **)&bench->fixture), 0);
+        sem_destroy(&bench->blocked);
         sem_destroy(&bench->gate);
         free(bench);
         return 0;
@@ -133,6 +136,8 @@ static int block_run(struct state_operation *operation, struct store *store)
         if (block->passed)
                 return 0;
         block->passed = true;
+        if (sem_post(&block->bench->blocked) < 0)
+                return -errno;
         while (sem_wait(&block->bench->gate) < 0)
                 ;
         return 0;
@@ -144,7 +149,10 @@ static void block_done(struct state_operation *operation, int r)
         free(CONTAINER_OF(operation, struct block, operation));
 }
 
-/* Keeps the writer waiting until release(), so that what is queued in between waits together. */
+/*
+ * Keeps the writer waiting until release(), so that what is queued in between waits together. What the writer
+ * does when it is idle is over when this returns.
+ */
 static void block(struct bench *bench)
 {
         struct block *block = calloc(1, sizeof(*block));
@@ -152,6 +160,8 @@ static void block(struct bench *bench)
         assert_non_null(block);
         *block = (struct block){ .operation = { .run = block_run, .done = block_done }, .bench = bench };
         state_queue(bench->state, &block->operation);
+        while (sem_wait(&bench->blocked) < 0)
+                ;
 }
 
 static void release(struct bench *bench)

@@ -46,6 +46,13 @@ class ServiceManager:
                 if not self.changed.wait(max(0.001, limit - time.monotonic())) and time.monotonic() >= limit:
                     raise AssertionError(f"no {pattern!r} was sent, only {self.messages}")
 
+    def take_all(self):
+        """All messages that were sent so far."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as last:
+            last.sendto(b"LAST", self.socket.getsockname())
+        self.wait_for("LAST")
+        return list(self.messages)
+
     def stop(self):
         self.socket.shutdown(socket.SHUT_RDWR)
         self.thread.join()

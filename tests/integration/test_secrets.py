@@ -59,14 +59,7 @@ class SecretTest(ReloadTest):
         """Ends the daemon and searches all that it said. Parts of the secret count too."""
         if daemon.process.poll() is None:
             daemon.stop()
-        self.manager.socket.settimeout(0)
-        messages = list(self.manager.messages)
-        while True:
-            try:
-                messages.append(self.manager.socket.recv(65536).decode())
-            except BlockingIOError:
-                break
-        said = "\n".join([daemon.text(), daemon.output, *messages])
+        said = "\n".join([daemon.text(), daemon.output, *self.manager.take_all()])
         for start in range(len(secret) - 8):
             self.assertNotIn(secret[start:start + 9], said)
 

@@ -63,6 +63,7 @@ static void test_codes(void **state)
                 { SQLITE_IOERR_CORRUPTFS, 0, -EUCLEAN, "the database is damaged" },
                 { SQLITE_CORRUPT, 0, -EUCLEAN, "the database is damaged" },
                 { SQLITE_NOTADB, 0, -EUCLEAN, "the database is damaged" },
+                { SQLITE_NOMEM, 0, -EUCLEAN, "the database is damaged" }, /* a size that SQLite refuses */
                 { SQLITE_CONSTRAINT_NOTNULL, 0, -EUCLEAN, "the database is damaged" },
                 { SQLITE_CONSTRAINT_UNIQUE, 0, -EEXIST, "already exists" },
                 { SQLITE_CONSTRAINT_PRIMARYKEY, 0, -EEXIST, "already exists" },

@@ -16,8 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/memory.h"
-
 #define RECORD_COLUMNS                                                                                       \
         "flags, business_id, guid, description, files, business, user, email, created_on, updated_on, "      \
         "status"
@@ -217,8 +215,6 @@ static int errno_of_system(int system_errno)
 
 static int errno_of_sqlite(sqlite3 *database, int code)
 {
-        if (code == SQLITE_IOERR_NOMEM || (code & 0xff) == SQLITE_NOMEM)
-                memory_exhausted();
         if (code == SQLITE_IOERR_CORRUPTFS)
                 return -EUCLEAN;
         if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY)
@@ -231,6 +227,7 @@ static int errno_of_sqlite(sqlite3 *database, int code)
                 return -EROFS;
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
+        case SQLITE_NOMEM:      /* a size in the file that is none, see allocator.h */
         case SQLITE_CONSTRAINT: /* our rows obey the schema, so existing ones do not */
         case SQLITE_ERROR:      /* our statements are valid, so a table is missing */
                 return -EUCLEAN;

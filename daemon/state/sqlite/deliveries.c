@@ -10,7 +10,6 @@
 
 #include "state/sqlite/row.h"
 #include "state/sqlite/transaction.h"
-#include "util/memory.h"
 
 /* Bytes of an error text; the complete text is in the journal. */
 #define ERROR_SIZE_MAX 1024
@@ -214,7 +213,7 @@ int store_each_failed_delivery(struct store *store, failed_delivery_handler hand
         while ((r = row_write_end(store, &query)) > 0) {
                 const char *hook = (const char *)sqlite3_column_text(query.statement, 1);
                 if (hook == NULL)
-                        memory_exhausted();
+                        return store_fail(store, -EUCLEAN, "a row is damaged");
                 store->in_callback = true;
                 handler(userdata, (uint64_t)sqlite3_column_int64(query.statement, 0),
                         sqlite3_column_int(query.statement, 2) != 0, hook);
@@ -231,7 +230,7 @@ int store_each_pending_hook(struct store *store, pending_hook_handler handler, v
         while ((r = row_write_end(store, &query)) > 0) {
                 const char *hook = (const char *)sqlite3_column_text(query.statement, 0);
                 if (hook == NULL)
-                        memory_exhausted();
+                        return store_fail(store, -EUCLEAN, "a row is damaged");
                 store->in_callback = true;
                 handler(userdata, hook, (uint64_t)sqlite3_column_int64(query.statement, 1));
                 store->in_callback = false;

@@ -13,8 +13,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "util/memory.h"
-
 struct row_writer row_write(struct store *store, enum statement which)
 {
         struct row_writer row = { .statement = NULL };
@@ -113,8 +111,7 @@ void row_read_text(struct row_reader *row, struct text *ret_text)
 
         const void *data = sqlite3_column_blob(row->statement, row->column - 1);
         size_t size = (size_t)sqlite3_column_bytes(row->statement, row->column - 1);
-        if (data == NULL && size > 0)
-                memory_exhausted();
+        row->is_damaged |= data == NULL && size > 0;
         if (!row->is_damaged)
                 text_from(data != NULL ? data : "", size, ret_text); /* NULL: it is empty */
 }
@@ -127,9 +124,7 @@ void row_read_string(struct row_reader *row, char *ret_string, size_t size)
 
         const unsigned char *string = sqlite3_column_text(row->statement, row->column - 1);
         size_t length = (size_t)sqlite3_column_bytes(row->statement, row->column - 1);
-        if (string == NULL)
-                memory_exhausted();
-        if (length >= size || memchr(string, '\0', length) != NULL) {
+        if (string == NULL || length >= size || memchr(string, '\0', length) != NULL) {
                 row->is_damaged = true;
         } else {
                 memcpy(ret_string, string, length);

@@ -22,6 +22,7 @@
 
 #include <stdio.h>
 
+#include "state/sqlite/allocator.h"
 #include "state/sqlite/file.h"
 #include "state/sqlite/reserve.h"
 #include "state/sqlite/schema.h"
@@ -35,6 +36,7 @@ static int store_open_in(const char *directory, char **ret_message, struct store
 {
         CLEANUP(cleanup_free) char *path = NULL;
 
+        sqlite_allocator_set_up();
         CLEANUP(cleanup_store_close) struct store *store = memory_need(calloc(1, sizeof(*store)));
         store->lock = -1;
 

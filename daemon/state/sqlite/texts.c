@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "state/sqlite/row.h"
+#include "util/memory.h"
 
 int store_text_write(struct store *store, uint64_t job, const struct text *text, struct text_digest digest)
 {
@@ -82,11 +83,8 @@ int store_text_read_row(struct store *store, uint64_t row, size_t max, struct te
         size_t size = (size_t)sqlite3_blob_bytes(blob);
         if (size > max)
                 size = max + 1;
-        struct text text = { malloc(size + 1), size };
-        if (text.data == NULL)
-                code = SQLITE_NOMEM;
-        else
-                code = sqlite3_blob_read(blob, text.data, (int)size, 0);
+        struct text text = { memory_malloc(NULL, size + 1), size };
+        code = sqlite3_blob_read(blob, text.data, (int)size, 0);
         (void)sqlite3_blob_close(blob);
         if (code != SQLITE_OK) {
                 free(text.data);

@@ -303,9 +303,12 @@ void batches_fill_part(struct planner *planner, struct planner_request *request)
 
         const struct planner_job *first = request->jobs[0];
         struct queue_entry *entry;
+        size_t limit = first->part_limit;
 
+        if (limit > planner->api.batch_size) /* other parts have shown since that this is too large */
+                limit = planner->api.batch_size;
         request->part = first->part;
-        while (request->count < first->part_limit && (entry = queue_first(&planner->parts)) != NULL) {
+        while (request->count < limit && (entry = queue_first(&planner->parts)) != NULL) {
                 struct planner_job *job = (struct planner_job *)entry;
 
                 if (job->part != first->part)

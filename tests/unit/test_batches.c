@@ -320,6 +320,13 @@ static void test_a_size_of_a_few_is_found_in_one_batch(void **state)
                 planner_start_job(fixture->planner, &fixture->jobs[i], fixture->now_us, 0);
         run(fixture, 10 * SEC);
         assert_int_equal(planner_batch_size(fixture->planner, fixture->now_us), 12);
+
+        /* So the second half of the batch is too large, but none of its parts is larger than that. */
+        size_t i = 1;
+        while (fixture->sent[i].count < 50 || i == 1)
+                i++;
+        while (++i < fixture->sent_count)
+                assert_true(fixture->sent[i].count <= 12);
 }
 
 /* ---- batches that do not work ---- */

@@ -52,8 +52,8 @@ static const char page_style[] =
         ".counts b{display:block;font-size:28px;line-height:1.2;font-weight:600}"
         ".counts span{color:var(--muted);font-size:13px;display:flex;align-items:center;gap:7px}"
         ".sign{flex:none;display:block}"
-        ".chart{display:block;width:100%;height:auto}.narrow{display:none}"
-        ".picture{padding:0 6px 10px;overflow-x:auto}"
+        ".chart{display:block;width:100%;height:auto}.middle,.narrow{display:none}"
+        ".picture{padding:0 6px 10px}"
         "table{width:100%;border-collapse:collapse;font-size:14px;table-layout:fixed}"
         "th:nth-child(1){width:28%}th:nth-child(2){width:17%}th:nth-child(3){width:16%}th:nth-child(4){width:"
         "11%}"
@@ -77,7 +77,7 @@ static const char page_style[] =
         "th:nth-child(4){width:13%}}"
         "@media(max-width:700px){"
         "main{padding:18px 12px "
-        "28px}h1{font-size:21px}.wide{min-width:640px}.picture{padding:0 8px 8px}"
+        "28px}h1{font-size:21px}.picture{padding:0 8px 8px}"
         "h2{padding:14px 14px 10px}.counts{gap:8px}.counts li{padding:10px 12px}.counts b{font-size:23px}"
         ".alert,.none{padding-left:14px;padding-right:14px}"
         "table,tbody,tr,td{display:block}thead{display:none}"
@@ -88,10 +88,11 @@ static const char page_style[] =
         "font:13px/1.6 system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','DejaVu Sans',sans-serif}"
         ".job{font-weight:500}.job small{display:inline;font-weight:400;margin-left:6px}"
         "}"
-        "@media(max-width:560px){.wide{display:none}.narrow{display:block}}";
+        "@media(max-width:920px){.wide{display:none}.middle{display:block}}"
+        "@media(max-width:600px){.middle{display:none}.narrow{display:block}}";
 
 /* Of svg_style and page_style together, as the policy wants it: test_ctl_report.py says what it must be. */
-static const char style_digest[] = "sha256-kGv3EKTf7dKlgDWhcCTMkYwVAQypCBDHvjGPtLbo3KQ=";
+static const char style_digest[] = "sha256-Rjeos+Mub82rlw5zDx2gU+ph63XmqUWkanzgRi0H588=";
 
 /* ---- the head ---- */
 
@@ -298,6 +299,7 @@ void page_write(FILE *file, const struct page *page)
         if (chart->count > 0) {
                 (void)fputs("<section class=\"card\">\n<h2>Timeline</h2>\n<div class=\"picture\">\n", file);
                 svg_write(file, chart, SVG_WIDE);
+                svg_write(file, chart, SVG_MIDDLE);
                 svg_write(file, chart, SVG_NARROW);
                 (void)fputs("</div>\n</section>\n", file);
         }

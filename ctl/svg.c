@@ -66,6 +66,13 @@ static struct layout layout_of(const struct chart *chart, enum svg_form form)
 
         layout.row = chart->count <= 40 ? 26 : chart->count <= 100 ? 21 : 17;
         layout.bar = chart->count <= 40 ? 14 : 11;
+        if (form == SVG_MIDDLE) {
+                layout.width = 600;
+                layout.begin = 250;
+                layout.end = 590;
+                layout.label_max = 21;
+                layout.ticks = 5;
+        }
         if (form == SVG_NARROW) {
                 layout = (struct layout){
                         .width = 360, .begin = 4, .end = 356, .label = 22, .label_max = 38, .ticks = 4
@@ -345,7 +352,10 @@ static void put_rows(FILE *file, const struct chart *chart, const struct layout 
 void svg_write(FILE *file, const struct chart *chart, enum svg_form form)
 {
         static const char *const classes[] = {
-                [SVG_FILE] = "chart", [SVG_WIDE] = "chart wide", [SVG_NARROW] = "chart narrow"
+                [SVG_FILE] = "chart",
+                [SVG_WIDE] = "chart wide",
+                [SVG_MIDDLE] = "chart middle",
+                [SVG_NARROW] = "chart narrow",
         };
         const struct layout layout = layout_of(chart, form);
         const double axis = head_height(form), top = axis + AXIS_HEIGHT;

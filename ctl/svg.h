@@ -11,6 +11,7 @@
 enum svg_form {
         SVG_FILE,   /* a document of its own, with title and style */
         SVG_WIDE,   /* for a page that has svg_style; names beside the bars */
+        SVG_MIDDLE, /* the same for a tablet */
         SVG_NARROW, /* the same for a phone; names above the bars */
 };
 

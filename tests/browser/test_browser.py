@@ -45,6 +45,13 @@ return [...document.querySelectorAll("body *")].filter(e => !e.ownerSVGElement &
      e.matches(".status bdi") && /^\\w+$/.test(e.textContent) && e.clientHeight > 1.5 * parseFloat(getComputedStyle(e).lineHeight))).map(e => e.outerHTML.slice(0, 200));
 """
 
+# How large the texts of the timeline are on the screen, in pixels: the smallest and the largest.
+TEXT_SIZES = """
+const sizes = [...document.querySelectorAll(".chart text")].filter(e => e.checkVisibility())
+    .map(e => parseFloat(getComputedStyle(e).fontSize) * e.getScreenCTM().a);
+return [Math.min(...sizes), Math.max(...sizes)];
+"""
+
 
 class InBrowser(Reports):
     def setUp(self):
@@ -90,8 +97,8 @@ class InBrowser(Reports):
                     self.assertLessEqual(self.browser.run("return document.documentElement.scrollWidth"), width)
                     for ratio, text in self.browser.run(CONTRAST):
                         self.assertGreaterEqual(ratio, 4.5, text)
-                    shown = self.browser.run("return ['.wide', '.narrow', 'thead'].map(name => document.querySelector(name).checkVisibility())")
-                    self.assertEqual(shown, [width > 700, width < 700, width > 700])
+                    shown = self.browser.run("return ['.wide', '.middle', '.narrow', 'thead'].map(name => document.querySelector(name).checkVisibility())")
+                    self.assertEqual(shown, [width > 920, 600 < width <= 920, width <= 600, width > 700])
                     backs[width, scheme] = self.browser.run("return getComputedStyle(document.body).backgroundColor")
         self.assertEqual(len({backs[width, "light"] for width in WIDTHS} | {backs[width, "dark"] for width in WIDTHS}), 2)
         for scheme in SCHEMES:
@@ -112,6 +119,18 @@ class InBrowser(Reports):
 
     def test_two_hundred_jobs(self):
         self.check_jobs(200)
+
+    def test_texts_of_the_timeline_are_neither_small_nor_large(self):
+        self.start_many(8)
+        self.spread()
+        self.serve()
+        for width in (1600, 1200, 921, 920, 860, 760, 700, 601, 600, 560, 390, 360):
+            with self.subTest(width):
+                self.browser.show(self.server.url + "jobs.html", width=width)
+                self.keep(f"texts-{width}.png")
+                smallest, largest = self.browser.run(TEXT_SIZES)
+                self.assertGreaterEqual(smallest, 9.7)
+                self.assertLessEqual(largest, 19)
 
     def start_hostile(self):
         self.start("[job 5]\nstep = 0s Running\n[job 6]\nstep = 0s Running\n[job 7]\nstep = 0s Running\n", [5, 6, 7])

@@ -31,7 +31,7 @@ PATIENCE = 30
 UNIT = "jobwatchd.service"
 STATE = "/var/lib/jobwatchd"
 UNITS = ("jobwatchd.service", "jobwatchd@*.service", "jobwatch-job@*.service", "jobwatch-hook@*.service",
-         "jobwatch-report.service", "test-*.service")
+         "jobwatch-report.service", "jobwatch-report@*.service", "test-*.service")
 
 ONE_SHOT = "[Service]\nType=oneshot\nExecStart={}\n"
 

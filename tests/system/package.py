@@ -49,7 +49,7 @@ exec = /bin/sh -c 'test -e /var/lib/{state}/later && echo "$JOBWATCH_JOB $JOBWAT
 SCENARIO = "".join(f"[job {job}]\nstep = 0s Running\n" for job in (11, 12, 13))
 EVERYWHERE = ("/etc", "/home", "/opt", "/srv", "/usr", "/var")
 SERVICES = ("jobwatchd", "jobwatchd@other")
-REPORT = "jobwatch-report"
+REPORTS = ("jobwatch-report", "jobwatch-report@other")
 
 
 class Package(readme.Readme):
@@ -68,10 +68,10 @@ class Package(readme.Readme):
         return self.apt("install", INSIDE)
 
     def states(self):
-        return [self.run_inside("systemctl", "is-active", service, check=False).strip() for service in (*SERVICES, REPORT)]
+        return [self.run_inside("systemctl", "is-active", service, check=False).strip() for service in (*SERVICES, *REPORTS)]
 
     def processes(self):
-        return [self.show("MainPID", service) for service in (*SERVICES, REPORT)]
+        return [self.show("MainPID", service) for service in (*SERVICES, *REPORTS)]
 
     def assertNothingRuns(self):
         names = self.run_inside("sh", "-c", "cat /proc/[0-9]*/comm").split()
@@ -129,7 +129,7 @@ class Package(readme.Readme):
         """No service is started before it has a configuration. No file in /etc is the package's, so no upgrade asks about
         one; and what is needed is not documentation. Purged, it leaves nothing."""
         self.install_package()
-        self.assertEqual(self.states(), ["inactive"] * 3)
+        self.assertEqual(self.states(), ["inactive"] * 4)
         self.assertEqual(self.show("UnitFileState"), "disabled")
         self.assertEqual(self.run_inside("find", "/etc/jobwatchd"), "/etc/jobwatchd\n/etc/jobwatchd/hooks.d\n")
         files = self.run_inside("dpkg", "-L", "jobwatchd").splitlines()
@@ -154,15 +154,15 @@ class Package(readme.Readme):
         self.install_package()
         fake = self.serve()
         self.start_both(fake)
-        self.run_inside("systemctl", "start", REPORT)
+        self.run_inside("systemctl", "start", *REPORTS)
         before = self.processes()
         self.apt("install", "--reinstall", INSIDE)
-        self.assertEqual(self.states(), ["active"] * 3)
+        self.assertEqual(self.states(), ["active"] * 4)
         self.assertTrue(set(before).isdisjoint(self.processes()), before)
 
-        self.run_inside("systemctl", "stop", REPORT, *SERVICES)
+        self.run_inside("systemctl", "stop", *REPORTS, *SERVICES)
         self.apt("install", "--reinstall", INSIDE)
-        self.assertEqual(self.states(), ["inactive"] * 3)
+        self.assertEqual(self.states(), ["inactive"] * 4)
         self.assertEqual(len(self.events()), 4)  # the jobs were seen once by each service
 
     def test_upgrade_from_0_1_0(self):
@@ -189,7 +189,7 @@ class Package(readme.Readme):
         fake.job(12, "Row 17: no such price plan", status="Failed")  # one service is down and misses it
         self.run_inside("systemctl", "start", "jobwatchd@other")
         self.install_package()
-        self.assertEqual(self.states(), ["active", "active", "inactive"])
+        self.assertEqual(self.states(), ["active", "active", "inactive", "inactive"])
         self.assertTrue(set(processes[:2]).isdisjoint(self.processes()), processes)
         self.assertNotIn("0.1.0", self.run_inside("jobwatchd", "--version"))
         news = self.run_inside("zcat", "/usr/share/doc/jobwatchd/NEWS.Debian.gz")
@@ -217,7 +217,7 @@ class Package(readme.Readme):
         self.install_package()
         fake = self.serve()
         self.start_both(fake)
-        self.run_inside("systemctl", "enable", "--quiet", "--now", REPORT)
+        self.run_inside("systemctl", "enable", "--quiet", "--now", *REPORTS)
         self.system.write("/etc/jobwatchd/hooks.d/mine", "#!/bin/sh\n", 0o755)
         self.apt("remove", "jobwatchd")
         self.assertNothingRuns()
@@ -226,7 +226,7 @@ class Package(readme.Readme):
             self.assertTrue(self.system.path(f"/var/lib/{state}/jobwatchd.db").exists(), state)
 
         self.install_package()
-        self.assertEqual(self.states(), ["inactive"] * 3)
+        self.assertEqual(self.states(), ["inactive"] * 4)
         fake.job(11, "400 rows", status="Completed")
         self.run_inside("systemctl", "start", *SERVICES)
         for unit in SERVICES:
@@ -238,7 +238,7 @@ class Package(readme.Readme):
         self.assertEqual(self.ours(*EVERYWHERE), ["/etc/jobwatchd", *(f"/etc/jobwatchd/{name}" for name in (
             "hooks.d", "hooks.d/mine", "jobwatchd.ini", "nexudus.token", "other.ini", "other.token"))])
         self.assertEqual(self.lines("/etc/jobwatchd/hooks.d/mine"), ["#!/bin/sh"])
-        for user in ("jobwatchd", REPORT):
+        for user in ("jobwatchd", REPORTS[0]):
             self.assertRegex(self.run_inside("passwd", "--status", user), rf"^{user} L")
         self.assertEqual(self.run_inside("systemctl", "list-units", "--all", "--plain", "--no-legend", "jobwatch*"), "")
 

@@ -269,11 +269,12 @@ class Installed(SystemTest):
 
     def test_units_are_clean(self):
         for unit in ("jobwatchd.service", "jobwatchd@x.service", "jobwatch-job@1.service", "jobwatch-hook@x.service",
-                     "jobwatch-report.service"):
+                     "jobwatch-report.service", "jobwatch-report@x.service"):
             self.assertEqual(self.run_inside("systemd-analyze", "verify", unit), "", unit)
 
     def test_never_gives_up(self):
-        for unit in ("jobwatchd.service", "jobwatchd@x.service", "jobwatch-job@1.service", "jobwatch-report.service"):
+        for unit in ("jobwatchd.service", "jobwatchd@x.service", "jobwatch-job@1.service", "jobwatch-report.service",
+                     "jobwatch-report@x.service"):
             self.assertEqual([self.show(unit, name) for name in ("Restart", "StartLimitIntervalUSec")],
                              ["on-failure", "0"], unit)
 
@@ -281,7 +282,8 @@ class Installed(SystemTest):
         """The exposure is low and consists only of findings explained in the unit."""
         for unit, explained in (("jobwatchd.service", EXPLAINED), ("jobwatchd@x.service", EXPLAINED),
                                 ("jobwatch-job@1.service", EXPLAINED_OF_TOOLS),
-                                ("jobwatch-report.service", EXPLAINED_OF_TOOLS | {"UMask="})):
+                                ("jobwatch-report.service", EXPLAINED_OF_TOOLS | {"UMask="}),
+                                ("jobwatch-report@x.service", EXPLAINED_OF_TOOLS | {"UMask="})):
             how = ("systemd-analyze", "security", "--offline=yes", "--no-pager")
             said = self.system.run(*how, "--threshold=10", unit, check=False)
             self.assertEqual(said.status, 0, said.output)

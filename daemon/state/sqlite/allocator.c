@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
+/* SQLite gets its memory as the rest of the program does: by functions that do not return without it. */
+
 #include "state/sqlite/allocator.h"
 
 #include <pthread.h>

@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "../unit/fault_vfs.h"
+#include "state/sql/jobs.h"
 #include "state/sqlite/database.h"
-#include "state/sqlite/jobs.h"
 #include "util/cleanup.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

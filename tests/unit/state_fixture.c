@@ -117,7 +117,8 @@ uint64_t fixture_pending(const struct store *state, const char *hook)
         sqlite3_stmt *statement = NULL;
 
         /* Over the connection of the state, which has locked the file. */
-        assert_int_equal(sqlite3_prepare_v2(state->database, sql, -1, &statement, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_prepare_v2(sqlite_of(state)->database, sql, -1, &statement, NULL),
+                         SQLITE_OK);
         assert_int_equal(sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC), SQLITE_OK);
         assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
         uint64_t count = (uint64_t)sqlite3_column_int64(statement, 0);

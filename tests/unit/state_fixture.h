@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "state/sqlite/jobs.h"
+#include "state/sql/jobs.h"
 #include "state/store.h"
 
 /*

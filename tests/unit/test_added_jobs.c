@@ -177,8 +177,8 @@ struct aging {
 
 static int age_run(struct state_operation *operation, struct store *store)
 {
-        return sqlite3_exec(store->database, CONTAINER_OF(operation, struct aging, operation)->sql, NULL,
-                            NULL, NULL);
+        return sqlite3_exec(sqlite_of(store)->database, CONTAINER_OF(operation, struct aging, operation)->sql,
+                            NULL, NULL, NULL);
 }
 
 static void age_done(struct state_operation *operation, int r)

@@ -261,7 +261,7 @@ static void test_a_value_is_stored_only_with_its_event(void **state)
         CLEANUP(cleanup_free) void *data = NULL;
         size_t size = 0;
 
-        assert_int_equal(sqlite3_exec(store->database,
+        assert_int_equal(sqlite3_exec(sqlite_of(store)->database,
                                       "CREATE TEMP TRIGGER refuse BEFORE INSERT ON main.events BEGIN "
                                       "SELECT raise(ABORT, 'refused'); END",
                                       NULL, NULL, NULL),
@@ -271,7 +271,8 @@ static void test_a_value_is_stored_only_with_its_event(void **state)
         assert_int_equal(test->failed, 1);
         assert_int_equal(store_get_value(store, "outage", &data, &size), 0);
 
-        assert_int_equal(sqlite3_exec(store->database, "DROP TRIGGER refuse", NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(sqlite_of(store)->database, "DROP TRIGGER refuse", NULL, NULL, NULL),
+                         SQLITE_OK);
         recorder_record_api(test->recorder, EVENT_API_DOWN, "no answer", &value, on_recorded, test);
         run_until_idle(test);
         assert_int_equal(test->recorded, 1);

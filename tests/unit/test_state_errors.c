@@ -12,7 +12,7 @@
 
 #include "fault_sqlite.h"
 #include "fault_vfs.h"
-#include "state/sqlite/database.h"
+#include "state/sqlite/query.h"
 #include "state_fixture.h"
 
 /* Every text of an event with this number is set. */

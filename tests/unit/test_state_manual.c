@@ -52,7 +52,7 @@ static void expect(struct fixture *fixture, const char *expected)
 
 static void execute(struct fixture *fixture, const char *sql)
 {
-        assert_int_equal(sqlite3_exec(fixture->state->database, sql, NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(sqlite_of(fixture->state)->database, sql, NULL, NULL, NULL), SQLITE_OK);
 }
 
 static void test_what_was_asked_for_is_known_at_the_next_start(void **state)

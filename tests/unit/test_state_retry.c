@@ -178,8 +178,8 @@ static void test_a_damaged_delivery_is_not_read(void **state)
         struct stored_delivery found;
 
         uint64_t id = record(fixture, 1, 11, mail);
-        assert_int_equal(sqlite3_exec(fixture->state->database, "UPDATE deliveries SET state = 'nonsense'",
-                                      NULL, NULL, NULL),
+        assert_int_equal(sqlite3_exec(sqlite_of(fixture->state)->database,
+                                      "UPDATE deliveries SET state = 'nonsense'", NULL, NULL, NULL),
                          SQLITE_OK);
         assert_int_equal(store_get_delivery(fixture->state, id, &found), -EUCLEAN);
 }

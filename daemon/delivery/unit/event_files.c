@@ -30,6 +30,7 @@
 #include "util/file.h"
 #include "util/memory.h"
 #include "util/message.h"
+#include "util/ownership.h"
 
 #define DEFAULT_RUNTIME_DIRECTORY "/run/jobwatchd"
 

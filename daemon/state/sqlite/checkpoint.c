@@ -30,35 +30,36 @@ static int on_commit(void *userdata, sqlite3 *database, const char *name, int pa
         (void)name;
         struct store *store = userdata;
 
-        store->wal_pages = pages;
+        sqlite_of(store)->wal_pages = pages;
         return SQLITE_OK;
 }
 
 void store_wal_watch(struct store *store)
 {
-        (void)sqlite3_wal_hook(store->database, on_commit, store);
+        (void)sqlite3_wal_hook(sqlite_of(store)->database, on_commit, store);
 }
 
 static int checkpoint(struct store *store)
 {
-        int code = sqlite3_wal_checkpoint_v2(store->database, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        int code = sqlite3_wal_checkpoint_v2(sqlite_of(store)->database, "main", SQLITE_CHECKPOINT_PASSIVE,
+                                             NULL, NULL);
 
-        store->wal_pages = 0;
+        sqlite_of(store)->wal_pages = 0;
         return code == SQLITE_OK ? 0 : store_fail_sqlite(store, code);
 }
 
 void store_wal_limit(struct store *store)
 {
-        if (store->wal_pages > WAL_PAGES_MAX)
+        if (sqlite_of(store)->wal_pages > WAL_PAGES_MAX)
                 (void)checkpoint(store);
 }
 
-bool store_tidy(struct store *store)
+bool sqlite_tidy(struct store *store)
 {
         int64_t sparse = 0;
 
         assert(!store->in_batch);
-        if (store->wal_pages >= WAL_PAGES_IDLE)
+        if (sqlite_of(store)->wal_pages >= WAL_PAGES_IDLE)
                 return checkpoint(store) >= 0;
         return store_execute(store, SPARSE, &sparse) >= 0 && sparse != 0 &&
                store_execute(store, SHRINK, NULL) >= 0;

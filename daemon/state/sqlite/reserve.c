@@ -13,7 +13,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "util/file.h"
+#include "util/ownership.h"
 
 #define RESERVE_FILE_NAME "reserve"
 
@@ -22,14 +22,14 @@
 
 static void reserve_path(const struct store *store, char ret_path[static PATH_MAX])
 {
-        (void)snprintf(ret_path, PATH_MAX, "%s/" RESERVE_FILE_NAME, store->directory);
+        (void)snprintf(ret_path, PATH_MAX, "%s/" RESERVE_FILE_NAME, sqlite_of(store)->directory);
 }
 
 bool store_disk_has_room(const struct store *store, uint64_t bytes)
 {
         struct statvfs status;
 
-        return statvfs(store->directory, &status) == 0 &&
+        return statvfs(sqlite_of(store)->directory, &status) == 0 &&
                (uint64_t)status.f_bavail * status.f_frsize >= bytes;
 }
 
@@ -38,7 +38,7 @@ void store_reserve_create(struct store *store)
 {
         char path[PATH_MAX];
 
-        if (store->has_reserve)
+        if (sqlite_of(store)->has_reserve)
                 return;
         store_reserve_release(store);
         if (!store_disk_has_room(store, RESERVE_ROOM))
@@ -48,9 +48,9 @@ void store_reserve_create(struct store *store)
         int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (file < 0)
                 return;
-        if (fchmod(file, 0600) == 0 && ownership_inherit(file, store->directory) == 0 &&
+        if (fchmod(file, 0600) == 0 && ownership_inherit(file, sqlite_of(store)->directory) == 0 &&
             posix_fallocate(file, 0, RESERVE_SIZE) == 0)
-                store->has_reserve = true;
+                sqlite_of(store)->has_reserve = true;
         else
                 store_reserve_release(store);
 }
@@ -61,10 +61,10 @@ void store_reserve_release(struct store *store)
 
         reserve_path(store, path);
         (void)unlink(path);
-        store->has_reserve = false;
+        sqlite_of(store)->has_reserve = false;
 }
 
-bool store_disk_is_low(const struct store *store)
+bool sqlite_disk_is_low(const struct store *store)
 {
-        return !store->has_reserve;
+        return !sqlite_of(store)->has_reserve;
 }

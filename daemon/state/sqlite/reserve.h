@@ -20,3 +20,6 @@ void store_reserve_create(struct store *store);
 
 /* Returns its blocks to the disk. */
 void store_reserve_release(struct store *store);
+
+/* As store_disk_is_low(): whether there is none. */
+bool sqlite_disk_is_low(const struct store *store);

@@ -194,7 +194,7 @@ static int schema_migrate(struct store *store, int64_t version)
 {
         char sql[64];
 
-        int code = sqlite3_create_function(store->database, "text_hash", 1,
+        int code = sqlite3_create_function(sqlite_of(store)->database, "text_hash", 1,
                                            SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL,
                                            text_hash, NULL, NULL);
         if (code != SQLITE_OK)
@@ -287,16 +287,18 @@ int store_schema_open(struct store *store, const char *path, char **ret_message)
 {
         int64_t version = 0;
 
-        int code = sqlite3_open_v2(path, &store->database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+        int code = sqlite3_open_v2(path, &sqlite_of(store)->database,
+                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
         int r;
         if (code != SQLITE_OK) {
                 r = store_fail_sqlite(store, code);
         } else {
-                (void)sqlite3_extended_result_codes(store->database, 1);
+                (void)sqlite3_extended_result_codes(sqlite_of(store)->database, 1);
                 /* No checkpoint of an existing WAL into the file before it has been checked. */
-                (void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-                (void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-                if (sqlite3_db_readonly(store->database, "main") == 1)
+                (void)sqlite3_db_config(sqlite_of(store)->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+                                        NULL);
+                (void)sqlite3_db_config(sqlite_of(store)->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+                if (sqlite3_db_readonly(sqlite_of(store)->database, "main") == 1)
                         r = store_fail(store, -EACCES, "the file is not writable by this user");
                 else
                         r = schema_set_up(store, path, &version);
@@ -305,7 +307,8 @@ int store_schema_open(struct store *store, const char *path, char **ret_message)
         switch (-r) {
         case 0:
                 store_wal_watch(store);
-                (void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+                (void)sqlite3_db_config(sqlite_of(store)->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0,
+                                        NULL);
                 return 0;
         case EOPNOTSUPP:
                 return fail_with_message(

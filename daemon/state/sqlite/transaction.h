@@ -3,9 +3,10 @@
 
 #include "state/sqlite/database.h"
 
-/*
- * A write: everything between the two calls happens completely or not at all. store_write_end() receives the
- * result so far and returns it, or the error of the commit. In a batch, a failed write is undone alone.
- */
-int store_write_begin(struct store *store);
-int store_write_end(struct store *store, int r);
+/* The transactions of an engine: see state/sql/engine.h. */
+int sqlite_begin(struct store *store);
+int sqlite_commit(struct store *store);
+void sqlite_rollback(struct store *store);
+int sqlite_savepoint(struct store *store, enum savepoint savepoint);
+bool sqlite_is_full(const struct store *store);
+void sqlite_relieve_disk(struct store *store);

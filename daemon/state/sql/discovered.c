@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Which jobs were discovered, and by which sections. The rest of such a job is in the table `jobs`; its row
+ * here is deleted with that one.
+ */
+
+#include "state/sql/discovered.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "state/sql/row.h"
+#include "state/sql/transaction.h"
+
+static int discovered_write(struct store *store, const struct stored_discovery *discovery)
+{
+        CLEANUP(row_release) struct row_writer row = row_write(store, STATEMENT_DISCOVERED_PUT);
+
+        row_write_number(&row, discovery->job);
+        row_write_bytes(&row, discovery->sections, strlen(discovery->sections));
+        row_write_number(&row, (uint64_t)discovery->created_ticks);
+        row_write_number(&row, (uint64_t)discovery->created_form);
+        return row_write_end(store, &row);
+}
+
+int store_put_discovered(struct store *store, const struct stored_discovery *discovery)
+{
+        assert(discovery->sections[0] != '\0');
+        int r = store_write_begin(store);
+        return r < 0 ? r : store_write_end(store, discovered_write(store, discovery));
+}
+
+static int discovered_delete(struct store *store, uint64_t job)
+{
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DISCOVERED_DELETE);
+
+        row_write_number(&query, job);
+        return row_write_end(store, &query);
+}
+
+int store_drop_discovered(struct store *store, uint64_t job)
+{
+        int r = store_write_begin(store);
+
+        return r < 0 ? r : store_write_end(store, discovered_delete(store, job));
+}
+
+int store_discovered_sections(struct store *store, uint64_t job, struct text *ret_sections)
+{
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DISCOVERED_GET);
+        CLEANUP(text_clear) struct text sections = TEXT_NULL;
+
+        *ret_sections = TEXT_NULL;
+        row_write_number(&query, job);
+        int r = row_write_end(store, &query);
+        if (r <= 0)
+                return r;
+
+        struct row_reader row = row_read(&query);
+        row_read_text(&row, &sections);
+        r = row_read_end(store, &row);
+        if (r < 0)
+                return r;
+        *ret_sections = sections;
+        sections = TEXT_NULL;
+        return 0;
+}
+
+/* Returns 1 and the next row, with the text that its sections are in, after *job; or 0. */
+static int discovered_next(struct store *store, uint64_t *job, struct text *ret_sections,
+                           struct stored_discovery *ret_discovery)
+{
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DISCOVERED_NEXT);
+        char outcome[16];
+
+        row_write_number(&query, *job);
+        int r = row_write_end(store, &query);
+        if (r <= 0)
+                return r;
+
+        struct row_reader row = row_read(&query);
+        *job = ret_discovery->job = row_read_number(&row);
+        row_read_text(&row, ret_sections);
+        ret_discovery->created_ticks = (int64_t)row_read_number(&row);
+        ret_discovery->created_form = (int)row_read_number(&row);
+        row_read_string(&row, outcome, sizeof(outcome));
+        r = row_read_end(store, &row);
+        if (r < 0)
+                return r;
+        if (ret_sections->data == NULL || !outcome_from_string(outcome, &ret_discovery->outcome))
+                return store_fail(store, -EUCLEAN, "a discovered job in the database is damaged");
+        ret_discovery->sections = ret_sections->data;
+        return 1;
+}
+
+int store_each_discovered(struct store *store, discovery_handler handler, void *userdata)
+{
+        uint64_t job = 0;
+        int damaged = 0;
+
+        /* No statement is open while the handler runs, so it may call other functions. */
+        for (;;) {
+                CLEANUP(text_clear) struct text sections = TEXT_NULL;
+                struct stored_discovery discovery;
+                uint64_t before = job;
+
+                int r = discovered_next(store, &job, &sections, &discovery);
+                if (r == 0)
+                        return damaged;
+                if (r == -EUCLEAN && job != before) {
+                        damaged = r; /* the row is skipped, which is reported at the end */
+                        continue;
+                }
+                if (r > 0)
+                        r = handler(userdata, &discovery);
+                if (r < 0)
+                        return r;
+        }
+}

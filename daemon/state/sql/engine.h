@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "state/sql/statement.h"
+#include "state/store.h"
+#include "util/text.h"
+
+/*
+ * A database engine: a connection to a database with the tables of the state, its transactions, and the rows
+ * of its statements. What is stored, and by which SQL, is the same for every engine (statement.h).
+ *
+ * Functions return 0 or a negative errno, as in store.h, and then set the text of store_error(). Only the
+ * thread that uses the store calls them.
+ */
+
+/* A prepared statement of an engine: with its parameters, and then with its rows. */
+struct query;
+
+enum column_type {
+        COLUMN_NULL,
+        COLUMN_NUMBER,
+        COLUMN_STRING,
+        COLUMN_BYTES,
+        COLUMN_INVALID, /* none of these, or it could not be read */
+};
+
+/* A column of the present row: valid until the next row, or the release of the statement. */
+struct column {
+        enum column_type type;
+        int64_t number;
+        const void *data; /* of strings and bytes, not NULL */
+        size_t size;
+};
+
+/* A savepoint within a transaction: there is at most one. */
+enum savepoint {
+        SAVEPOINT_SET,
+        SAVEPOINT_KEEP, /* what was written since then is part of the transaction */
+        SAVEPOINT_UNDO, /* it is undone */
+};
+
+struct engine {
+        /* Of the program, as JOBWATCH_VERSION: an engine in a module of another one is refused. */
+        const char *version;
+
+        /* Rolls back an open transaction and frees the store. */
+        struct store *(*close)(struct store *store);
+
+        /* ---- transactions ---- */
+
+        int (*begin)(struct store *store);
+        int (*commit)(struct store *store);    /* if it fails, nothing of it is stored */
+        void (*rollback)(struct store *store); /* keeps the text of store_error(); without one: nothing */
+        /* Errors may have ended it. */
+        bool (*is_in_transaction)(const struct store *store);
+        int (*savepoint)(struct store *store, enum savepoint savepoint);
+        /* Whether so much has been written since begin() that the transaction should end. */
+        bool (*is_full)(const struct store *store);
+        /* After -ENOSPC, outside of a transaction: makes room for the next one. */
+        void (*relieve)(struct store *store);
+
+        /* ---- statements ---- */
+
+        /* Executes SQL. *ret_number, unless NULL, is as in store_run(). */
+        int (*execute)(struct store *store, const char *sql, int64_t *ret_number);
+        /* The statement, without parameters and rows. It belongs to the store. */
+        int (*prepare)(struct store *store, enum statement which, struct query **ret_query);
+        /* The data is borrowed until the release. Parameters that are not set are null. */
+        int (*bind_number)(struct store *store, struct query *query, int index, int64_t number);
+        int (*bind_string)(struct store *store, struct query *query, int index, const char *data,
+                           size_t size);
+        int (*bind_bytes)(struct store *store, struct query *query, int index, const void *data, size_t size);
+        /* Executes the statement or moves to its next row: 1 if there is one, 0 at the end. */
+        int (*step)(struct store *store, struct query *query);
+        bool (*has_row)(const struct query *query);
+        void (*read_column)(const struct query *query, int index, struct column *ret_column);
+        void (*release)(struct query *query);
+        /* The rows that the last statement changed, and the number that it gave to a new one. */
+        uint64_t (*changes)(const struct store *store);
+        uint64_t (*last_id)(const struct store *store);
+
+        /* Reads the first bytes of a text in a row of `texts`: the whole of it or `max` + 1. */
+        int (*read_text)(struct store *store, uint64_t row, size_t max, struct text *ret_text);
+
+        /* ---- the size ---- */
+
+        int (*used_bytes)(struct store *store, uint64_t *ret_bytes);
+        bool (*disk_is_low)(const struct store *store);
+        bool (*tidy)(struct store *store);
+};
+
+/* What all engines share: the first member of their own struct. */
+struct store {
+        const struct engine *engine;
+        uint64_t max_size; /* 0: unlimited */
+
+        bool in_callback; /* a handler is being called that must call nothing of this */
+        bool in_batch;
+        int batch_error; /* negative errno if the open batch is lost, else 0 */
+
+        char error[256];
+};
+
+/* Sets store_error() and returns `r`. */
+static inline int store_fail(struct store *store, int r, const char *description)
+{
+        (void)snprintf(store->error, sizeof(store->error), "%s", description);
+        return r;
+}
+
+/* Runs a statement without parameters. Unless ret_number is NULL, *ret_number is set to the number in the
+ * first column of its first row, or to 0 without a row. */
+int store_run(struct store *store, enum statement which, int64_t *ret_number);

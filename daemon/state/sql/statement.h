@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The statements on the tables of the state. Their SQL is understood by every engine, ?1 being a parameter;
+ * an engine may have its own for some of them.
+ */
+
+/* The bytes of a result that stay in the history of a job. A text that is longer is called large. */
+#define TEXT_HEAD_SIZE 4096
+#define TEXT_IS_LARGE  "length(data) > 4097"
+#define TEXT_CUT       "UPDATE texts SET data = substr(data, 1, 4097) WHERE " TEXT_IS_LARGE " AND "
+
+enum statement {
+        STATEMENT_JOB_GET,
+        STATEMENT_JOB_PUT,
+        STATEMENT_JOB_LIST,
+        STATEMENT_JOB_DURATIONS,
+        STATEMENT_JOB_STATUSES,
+        STATEMENT_JOB_CONFIGURED,
+        STATEMENT_JOB_PRUNE,
+        STATEMENT_TEXT_GET,
+        STATEMENT_TEXT_HEAD,
+        STATEMENT_TEXT_PUT,
+        STATEMENT_TEXT_PENDING,
+        STATEMENT_TEXT_CUT,
+        STATEMENT_EVENT_GET,
+        STATEMENT_EVENT_LIST,
+        STATEMENT_EVENT_LIST_JOB,
+        STATEMENT_EVENT_NEWEST,
+        STATEMENT_EVENT_PRUNED,
+        STATEMENT_EVENT_STATUSES,
+        STATEMENT_EVENT_UNLOGGED,
+        STATEMENT_EVENT_PUT,
+        STATEMENT_EVENT_PRUNE,
+        STATEMENT_EVENT_PRUNE_TENTH,
+        STATEMENT_CONFIGURED_PUT,
+        STATEMENT_CONFIGURED_DELETE,
+        STATEMENT_USAGE,
+        STATEMENT_UNLOGGED_DELETE,
+        STATEMENT_DELIVERY_PUT,
+        STATEMENT_DELIVERY_PENDING,
+        STATEMENT_DELIVERY_LIST,
+        STATEMENT_DELIVERY_COUNT,
+        STATEMENT_DELIVERY_END,
+        STATEMENT_DELIVERY_GET,
+        STATEMENT_DELIVERY_RENEW,
+        STATEMENT_DELIVERY_RENEW_FAILED,
+        STATEMENT_DELIVERY_CLOSE,
+        STATEMENT_DELIVERY_DELETE,
+        STATEMENT_DELIVERY_FAILED,
+        STATEMENT_DELIVERY_HOOKS,
+        STATEMENT_VALUE_GET,
+        STATEMENT_VALUE_PUT,
+        STATEMENT_VALUE_DELETE,
+        STATEMENT_VALUE_PRUNE,
+        STATEMENT_DISCOVERED_PUT,
+        STATEMENT_DISCOVERED_DELETE,
+        STATEMENT_DISCOVERED_GET,
+        STATEMENT_DISCOVERED_NEXT,
+        STATEMENT_MANUAL_PUT,
+        STATEMENT_MANUAL_DELETE,
+        STATEMENT_MANUAL_READ,
+        STATEMENT_MANUAL_UNWATCHED,
+        STATEMENT_MANUAL_NAMED,
+        STATEMENT_MANUAL_GET,
+        STATEMENT_MANUAL_PRUNE,
+};
+
+#define STATEMENT_COUNT (STATEMENT_MANUAL_PRUNE + 1)
+
+/* The common SQL of a statement. */
+const char *statement_sql(enum statement which);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * What a store of every engine does alike. The files, from top to bottom:
+ *  - jobs.c, discovered.c, manual.c, events.c,
+ *    deliveries.c, lists.c, values.c, prune.c    the interface of store.h and lists.h
+ *  - texts.c, row.c, transaction.c, room.c       results, columns of a row, transactions, the limit of the
+ * size
+ *  - statement.c                                 the SQL
+ *  - engine.h                                    the interface of a database engine
+ */
+
+#include "state/sql/engine.h"
+#include "state/sql/row.h"
+
+struct store *store_close(struct store *store)
+{
+        return store != NULL ? store->engine->close(store) : NULL;
+}
+
+const char *store_error(const struct store *store)
+{
+        return store->error[0] != '\0' ? store->error : "no error";
+}
+
+bool store_disk_is_low(const struct store *store)
+{
+        return store->engine->disk_is_low(store);
+}
+
+bool store_tidy(struct store *store)
+{
+        return store->engine->tidy(store);
+}
+
+int store_run(struct store *store, enum statement which, int64_t *ret_number)
+{
+        CLEANUP(row_release) struct row_writer query = row_write(store, which);
+        uint64_t number = 0;
+
+        int r = row_write_end(store, &query);
+        if (r > 0)
+                (void)row_key(&query, &number);
+        if (r >= 0 && ret_number != NULL)
+                *ret_number = (int64_t)number;
+        return r < 0 ? r : 0;
+}

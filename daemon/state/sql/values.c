@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Values by key. A value is copied only for the caller; SQLite has a copy in its page cache, and
+ * sqlite/schema.c describes what remains on disk.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "state/sql/row.h"
+#include "state/sql/transaction.h"
+
+static int value_write(struct store *store, const char *key, const void *data, size_t size)
+{
+        CLEANUP(row_release)
+        struct row_writer row = row_write(store, data != NULL ? STATEMENT_VALUE_PUT : STATEMENT_VALUE_DELETE);
+
+        row_write_string(&row, key);
+        if (data != NULL)
+                row_write_bytes(&row, data, size);
+        return row_write_end(store, &row);
+}
+
+int store_put_value(struct store *store, const char *key, const void *data, size_t size)
+{
+        int r = store_write_begin(store);
+        if (r < 0)
+                return r;
+        return store_write_end(store, value_write(store, key, data, size));
+}
+
+int store_get_value(struct store *store, const char *key, void **ret_data, size_t *ret_size)
+{
+        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_VALUE_GET);
+        CLEANUP(secret_text_clear) struct text value = TEXT_NULL;
+
+        row_write_string(&query, key);
+        int r = row_write_end(store, &query);
+        if (r <= 0)
+                return r;
+
+        struct row_reader row = row_read(&query);
+        row_read_text(&row, &value);
+        r = row_read_end(store, &row);
+        if (r >= 0 && value.data == NULL)
+                r = store_fail(store, -EUCLEAN, "a value in the database is missing");
+        if (r < 0)
+                return r;
+
+        *ret_data = STEAL_POINTER(value.data);
+        *ret_size = value.size;
+        return 1;
+}

@@ -149,23 +149,28 @@ class Reports(CtlTest):
         self.wait_until(lambda: len(self.json("list", "--ended")) == len([i for i in range(count) if not is_open(i, count)]))
         return jobs
 
-    def spread(self, hours=20):
-        """As if the jobs had begun one after another in the last hours, and each had waited and run for some time."""
+    def date(self, times):
+        """As if the events of each job had happened at these times: {job: microseconds}."""
         self.daemon.process.terminate()
         self.daemon.wait_exit()
-        now = time.time_ns() // 1000
         with contextlib.closing(sqlite3.connect(self.state / "jobwatchd.db")) as state, state:
-            jobs = [row[0] for row in state.execute("SELECT id FROM jobs ORDER BY id")]
-            distance = hours * 3_600_000_000 // (len(jobs) + 1)
-            for place, job in enumerate(jobs):
-                begin = now - (len(jobs) - place) * distance
-                end = min(begin + distance * (place % 5 + 1), now - 60_000_000)
+            for job, of_job in times.items():
                 events = [row[0] for row in state.execute("SELECT sequence FROM events WHERE job = ? ORDER BY sequence", (job,))]
-                times = [begin, begin + (end - begin) // 5, end]
-                for sequence, at in zip(events, times):
+                for sequence, at in zip(events, of_job):
                     state.execute("UPDATE events SET time_us = ? WHERE sequence = ?", (at, sequence))
-                state.execute("UPDATE jobs SET changed_us = ? WHERE id = ?", (times[min(len(events), 3) - 1], job))
+                state.execute("UPDATE jobs SET first_us = ?, changed_us = ? WHERE id = ?",
+                              (of_job[0], of_job[min(len(events), len(of_job)) - 1], job))
         self.start_again()
+
+    def spread(self, hours=20):
+        """As if the jobs had begun one after another in the last hours, and each had waited and run for some time."""
+        now, jobs, times = time.time_ns() // 1000, sorted(job["Id"] for job in self.json("list")), {}
+        distance = hours * 3_600_000_000 // (len(jobs) + 1)
+        for place, job in enumerate(jobs):
+            begin = now - (len(jobs) - place) * distance
+            end = min(begin + distance * (place % 5 + 1), now - 60_000_000)
+            times[job] = (begin, begin + (end - begin) // 5, end)
+        self.date(times)
 
     def timeline(self, *words, **how):
         self.out("timeline", *words, "-o", self.file, **how)

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Follows README.md on a freshly booted system, word by word: every command in it is run as it is written, in its order,
-as root in a checkout, and must do what the text says. BUILD_DIR names the build with the fake API.
+as root in a checkout, and must do what the text says. Then it does the same with the commands in the manual pages.
+BUILD_DIR names the build with the fake API.
 
-A command that is new in README.md fails this test until COMMANDS says what is to be observed. What differs from a user's
-system is provided around the commands:
+A command that is new in one of them fails this test until COMMANDS, or manuals.py, says what is to be observed. What
+differs from a user's system is provided around the commands:
 
 - Nexudus is the fake API, under the name of the real one: /etc/hosts, and a certificate of an authority that the system
   trusts.
@@ -25,6 +26,8 @@ import time
 import unittest
 
 import container
+from documents import inline_commands, manual_commands, shell_commands
+from manuals import Manuals
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ["BUILD_DIR"]).resolve()
@@ -68,25 +71,11 @@ NOT_RUN = {
 }
 
 
-def shell_commands(text):
-    """The commands in the ```sh blocks, as a user pastes them: whole here-documents and continued lines."""
-    commands = []
-    for block in re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S):
-        lines = iter(block.splitlines())
-        for line in lines:
-            if not line.strip() or line.lstrip().startswith("#"):
-                continue
-            command = line
-            while command.endswith("\\"):
-                command += "\n" + next(lines)
-            end = re.search(r"<<-?\s*(['\"]?)(\w+)\1", command)
-            while end and command.rsplit("\n", 1)[-1].strip() != end[2]:
-                command += "\n" + next(lines)
-            commands.append(command)
-    return commands
+def without_comment(command):
+    return re.sub(r" +# .*$", "", command)
 
 
-class Readme(unittest.TestCase):
+class Readme(Manuals, unittest.TestCase):
     maxDiff = None
 
     def setUp(self):
@@ -98,7 +87,7 @@ class Readme(unittest.TestCase):
         return self.system.run(*words, **how).output
 
     def execute(self, command, status=0, **how):
-        """Runs a command of README.md literally. Returns its output."""
+        """Runs a command literally. Returns its output."""
         done = self.system.run("bash", "-c", f'cd "$0" && eval "$1"', CHECKOUT, command, check=False, **how)
         self.assertEqual(done.status, status, f"{command}\n{done.output}")
         return done.output
@@ -183,24 +172,41 @@ class Readme(unittest.TestCase):
         self.assertEqual(self.show("ActiveState"), "active")
         self.assertNotEqual(self.show("MainPID"), before)
 
-    def follow(self, command):
-        """Until Ctrl-C: it shows what is there and what comes."""
+    def execute_until(self, command, pattern, act):
+        """Until Ctrl-C: acts until what it shows matches."""
         words = self.system._inside(["bash", "-c", "eval \"exec $0\"", command])
         with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               bufsize=0) as follower, selectors.DefaultSelector() as selector:
             try:
                 selector.register(follower.stdout, selectors.EVENT_READ)
-                said, end, reloaded = b"", time.monotonic() + PATIENCE, False
-                while not re.search(rb"(?s)eloaded.*eloaded", said):
-                    self.assertTrue(selector.select(end - time.monotonic()), f"{command} shows only {said}")
-                    piece = os.read(follower.stdout.fileno(), 1 << 16)
-                    self.assertTrue(piece, f"{command} ended: {said}")
-                    said += piece
-                    if not reloaded and b"eloaded" in said:
-                        said, reloaded = b"eloaded", True
-                        self.run_inside("systemctl", "reload", "jobwatchd")
+                said, end = "", time.monotonic() + PATIENCE
+                while not re.search(pattern, said):
+                    self.assertLess(time.monotonic(), end, f"{command} shows only {said}")
+                    act()
+                    while selector.select(0.1):
+                        piece = os.read(follower.stdout.fileno(), 1 << 16)
+                        self.assertTrue(piece, f"{command} ended: {said}")
+                        said += piece.decode("utf-8", "backslashreplace")
             finally:
                 follower.send_signal(signal.SIGINT)
+
+    def follow(self, command):
+        """It shows what was there and what comes."""
+        self.execute_until(command, "(?s)eloaded.*eloaded.*eloaded",
+                           lambda: self.run_inside("systemctl", "reload", "jobwatchd"))
+
+    def removed(self, command):
+        """What the text says of it: the configuration and the state stay."""
+        self.execute(command, stdin=b"y\n")
+        self.assertEqual(self.show("ActiveState"), "inactive")
+        for path in ("/etc/jobwatchd/jobwatchd.ini", "/var/lib/jobwatchd/jobwatchd.db"):
+            self.assertTrue(self.system.path(path).exists(), path)
+
+    def purged(self, command):
+        """The state is deleted, and the configuration is not."""
+        self.execute(command, stdin=b"y\n")
+        self.assertEqual(list(self.system.path("/var/lib").glob("jobwatchd*")), [])
+        self.assertTrue(self.system.path("/etc/jobwatchd/jobwatchd.ini").exists())
 
     def of_one_job(self, command):
         said = self.execute(command)
@@ -270,15 +276,18 @@ class Readme(unittest.TestCase):
         ("journalctl JOBWATCH_EVENT=failed ", of_failed_jobs),
         ("journalctl -u jobwatchd -x ", explained),
         ("systemctl start --wait jobwatch-job@", one_job),
-        ("jobwatchctl wait --add ", in_script),
-        ("jobwatchctl list ", listed),
+        (r"jobwatchctl wait --add \d+ --timeout ", in_script),
+        ("jobwatchctl list +#", listed),
         ("jobwatchctl watch ", watched),
         ("jobwatchctl show 87654322 ", shown),
-        ("jobwatchctl history --since today ", history),
+        ("jobwatchctl history --since today +#", history),
         ("jobwatchctl deliveries ", deliveries),
         ("jobwatchctl test-hook note ", hook_tested),
-        ("jobwatchctl status ", well),
-        ("jobwatchctl timeline ", drawn),
+        ("jobwatchctl status +#", well),
+        (r"jobwatchctl (timeline|report) -o jobs\.\w+ ", drawn),
+        ("apt remove jobwatchd$", removed),
+        ("apt purge jobwatchd$", purged),
+        *Manuals.MANUAL_COMMANDS,
     )
 
     def prepare(self):
@@ -316,25 +325,24 @@ class Readme(unittest.TestCase):
                 "-out", "api.crt")
 
     def test_commands(self):
+        """Each of them once, and those last that remove the package."""
         self.prepare()
-        commands = shell_commands((SOURCE / "README.md").read_text())
-        self.assertGreater(len(commands), 15)
-        for command in commands:
+        text = (SOURCE / "README.md").read_text()
+        self.pages = {path.name: path.read_text() for path in sorted((SOURCE / "man").glob("*.[1-8]"))}
+        manuals = [command for page in self.pages.values() for command in manual_commands(page)]
+        self.assertGreater(min(len(shell_commands(text)), len(manuals)), 15)
+        commands = {}
+        inline = sorted(inline_commands(text), key=lambda command: command.startswith("apt "))
+        for command in (*shell_commands(text), *manuals, *inline):
+            commands.setdefault(without_comment(command), command)
+        for command in commands.values():
             with self.subTest(command):
                 self.follow_command(command)
-        self.purge()
-
-    def purge(self):
-        """What the text says of it: the state is deleted, and the configuration is not."""
-        self.execute("apt purge jobwatchd", stdin=b"y\n")
-        self.assertEqual(list(self.system.path("/var/lib").glob("jobwatchd*")), [])
-        self.assertTrue(self.system.path("/etc/jobwatchd/jobwatchd.ini").exists())
-        self.assertEqual(self.show("ActiveState"), "inactive")
 
     def follow_command(self, command):
         known = [entry for entry in self.COMMANDS if re.match(entry[0], command)]
         skipped = [pattern for pattern in NOT_RUN if re.match(pattern, command)]
-        self.assertEqual(len(known) + len(skipped), 1, "this command of README.md is in no table here, or in two")
+        self.assertEqual(len(known) + len(skipped), 1, "this command is in no table of tests/system, or in two")
         begin = time.monotonic()
         for _, run in known:
             run(self, command)

@@ -13,7 +13,7 @@
 #include "app/command.h"
 #include "app/exit_status.h"
 #include "config/config.h"
-#include "config/keys.h"
+#include "config/types.h"
 #include "util/memory.h"
 #include "util/timespan.h"
 #include "version.h"

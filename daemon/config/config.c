@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "config/keys.h"
+#include "config/types.h"
 
 struct config *config_ref(struct config *config)
 {

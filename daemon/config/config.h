@@ -180,7 +180,7 @@ struct config_problem {
         bool warning;
         bool needs_restart;     /* a credential, which systemd passes only when the service starts */
         const char *message_id; /* of its log entry; NULL: none */
-        unsigned order[3];      /* file, line and number; for diagnostics.c only */
+        unsigned order[3];      /* file, line and number; for loading.c only */
 };
 
 struct config_problems {

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config/keys.h"
+#include "config/types.h"
 
 static void print_plain_jobs(const struct config *config, FILE *file)
 {

@@ -13,6 +13,7 @@
 #include "config/ini_reader.h"
 
 #include <ini.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +22,11 @@
 #include "util/memory.h"
 #include "util/message.h"
 #include "util/text.h"
+#include "util/utf8.h"
 
 struct source {
-        struct ini_text text;
+        char *at, *end;  /* of the text that is still to be read; *end can be written */
+        unsigned number; /* of the line before it */
         const struct ini_handlers *handlers;
         void *userdata;
         bool skip_section; /* the section header was refused */
@@ -47,6 +50,67 @@ static void report(const struct source *source, unsigned line, char *message)
 /* For "%.*s": the start of a text from the file. */
 #define SHOWN(text, size) (int)text_cut(text, size, 60), text
 
+/* ---- lines ---- */
+
+/* Takes the next line and terminates it in the text. False at the end of the text. */
+static bool take_line(struct source *source, struct ini_line *ret_line)
+{
+        char *start = source->at, *end = memchr(start, '\n', (size_t)(source->end - start));
+
+        if (start == source->end)
+                return false;
+        if (end == NULL)
+                end = source->end;
+        source->at = end < source->end ? end + 1 : end;
+        source->number++;
+        if (end > start && end[-1] == '\r')
+                end--;
+        while (end > start && (end[-1] == ' ' || end[-1] == '\t'))
+                end--;
+        *end = '\0';
+
+        size_t indent = strspn(start, " \t");
+        *ret_line = (struct ini_line){
+                .text = start + indent,
+                .size = (size_t)(end - start) - indent,
+                .number = source->number,
+                .indented = indent > 0,
+        };
+        return true;
+}
+
+/* C0 without the tab, DEL, C1, and those that change the direction of the text around them. */
+static bool is_control(uint32_t point)
+{
+        return (point < 0x20 && point != '\t') || (point >= 0x7f && point < 0xa0) ||
+               (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+}
+
+/* Refuses lines with NUL bytes, control characters or invalid UTF-8. */
+static bool check_bytes(const struct source *source, const struct ini_line *line)
+{
+        size_t i = 0, length;
+        uint32_t point = 0;
+
+        if (strlen(line->text) < line->size) {
+                refuse(source, line->number, "the line contains a NUL byte; save the file as UTF-8 text");
+                return false;
+        }
+        while ((length = utf8_character(line->text + i, line->size - i, &point)) > 0 && !is_control(point))
+                i += length;
+        if (i == line->size)
+                return true;
+
+        /* Show the character with the text before it. */
+        size_t from = i > 20 ? i - 20 : 0;
+        while (from < i && utf8_is_continuation(line->text[from]))
+                from++;
+        refuse(source, line->number,
+               "control character or invalid UTF-8 in \"%.*s\"; remove it, or save the file as UTF-8",
+               (int)(i + (length > 0 ? length : 1) - from), line->text + from);
+        return false;
+}
+
 static const char key_characters[] = "abcdefghijklmnopqrstuvwxyz_";
 
 static bool is_blank(char c)
@@ -69,15 +133,6 @@ static size_t size_without_blanks(const char *text, size_t size)
         while (size > 0 && is_blank(text[size - 1]))
                 size--;
         return size;
-}
-
-static bool check_bytes(const struct source *source, const struct ini_line *line)
-{
-        char *problem = ini_line_check(line);
-
-        if (problem != NULL)
-                report(source, line->number, problem);
-        return problem == NULL;
 }
 
 /* ---- values ---- */
@@ -203,8 +258,9 @@ static char *source_read(char *buffer, int capacity, void *userdata)
         struct ini_line line;
 
         (void)capacity;
-        while (ini_line_take(&source->text, &line)) {
-                bool is_comment = ini_line_is_comment(&line), valid = check_bytes(source, &line);
+        while (take_line(source, &line)) {
+                bool is_comment = line.size == 0 || line.text[0] == '#' || line.text[0] == ';';
+                bool valid = check_bytes(source, &line);
 
                 if (is_comment)
                         continue;
@@ -241,7 +297,8 @@ void ini_read(char *data, size_t size, const struct ini_handlers *handlers, void
 {
         static const char mark[] = "\xef\xbb\xbf";
         struct source source = {
-                .text = { .at = data, .end = data + size },
+                .at = data,
+                .end = data + size,
                 .handlers = handlers,
                 .userdata = userdata,
         };
@@ -251,7 +308,7 @@ void ini_read(char *data, size_t size, const struct ini_handlers *handlers, void
                 return;
         }
         if (size >= 3 && memcmp(data, mark, 3) == 0)
-                source.text.at += 3;
+                source.at += 3;
 
         /* A positive result is the line of a syntax error; lines with errors were not given to inih. */
         if (ini_parse_stream(source_read, &source, source_handle, &source) == -2)

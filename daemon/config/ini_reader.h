@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
-#include "config/ini_lines.h"
+/*
+ * A line without its indentation, blanks at its end and its end, or, as part of a value, the rest of the line
+ * after the "=".
+ */
+struct ini_line {
+        const char *text; /* borrowed from the text of the file; NUL-terminated */
+        size_t size;      /* up to the end of the line; larger than strlen(text) if there are NUL bytes */
+        unsigned number;  /* from 1 */
+        bool indented;
+        bool adds; /* a value: the key has "+=" */
+};
 
 /*
  * Reads INI text with inih, with line numbers and lines of any length.

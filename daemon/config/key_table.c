@@ -5,7 +5,7 @@
  * conf/jobwatchd.ini and jobwatchd.ini(5); tests compare both with this table.
  */
 
-#include "config/keys.h"
+#include "config/types.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -6,11 +6,43 @@
 #include <stdint.h>
 
 #include "config/config.h"
-#include "config/diagnostics.h"
-#include "config/keys.h"
+#include "config/types.h"
 #include "config/value_checks.h"
+#include "util/message.h"
 
-/* What is known of the files while a configuration is read from them. */
+/*
+ * What is known of the files while a configuration is read from them, and what is wrong with them: reading
+ * goes on after an error, and several passes find problems in an order of their own. Used inside
+ * daemon/config only.
+ */
+
+/* A file that is read. */
+struct config_file {
+        struct config_file *next;
+        char *path;
+        unsigned order; /* in which files are read, from 0 */
+};
+
+struct location {
+        const struct config_file *file; /* NULL: the command line */
+        unsigned line;                  /* from 1; 0: the file as a whole */
+};
+
+/* "FILE:LINE", "FILE" or "command line"; in `buffer`, or static. */
+#define LOCATION_TEXT_MAX 512
+const char *location_format(struct location location, char buffer[static LOCATION_TEXT_MAX]);
+
+/* Takes over `what`. */
+void problems_add(struct config_problems *problems, struct location location, bool warning, char *what);
+
+/* Both take the message as printf() does, without its location and without a newline. */
+#define problems_error(problems, location, ...)                                                              \
+        problems_add(problems, location, false, format_message(__VA_ARGS__))
+#define problems_warning(problems, location, ...)                                                            \
+        problems_add(problems, location, true, format_message(__VA_ARGS__))
+
+/* Sorts the problems by location. */
+void problems_sort(struct config_problems *problems);
 
 /* What is known of a key in a section besides its value. */
 struct key_state {
@@ -79,8 +111,7 @@ struct section *loading_add_section(struct loading *loading, enum config_section
 void *section_values(const struct loading *loading, struct section *section);
 
 /* Refuses a line of the file that is read; the message is as for printf(). */
-#define loading_refuse(loading, line, ...)                                                                   \
-        loading_refuse_message(loading, line, memory_need(format_message(__VA_ARGS__)))
+#define loading_refuse(loading, line, ...) loading_refuse_message(loading, line, format_message(__VA_ARGS__))
 
 /* The same; takes over `message`. */
 void loading_refuse_message(struct loading *loading, unsigned line, char *message);

@@ -11,8 +11,9 @@
 
 #include "util/cleanup.h"
 #include "util/digits.h"
+#include "util/glob.h"
 #include "util/memory.h"
-#include "util/text.h"
+#include "util/message.h"
 
 /* The letters of escapes, and the characters they stand for. */
 static const char escape_letters[] = "\\\"abfnrtv", escape_meanings[] = "\\\"\a\b\f\n\r\t\v";
@@ -185,4 +186,21 @@ bool list_item_is_plain(const char *text)
 
         return size > 0 && !is_blank(text[0]) && !is_blank(text[size - 1]) &&
                strpbrk(text, ",;#\"=[]\\") == NULL && text_visible_size(text, size) == size;
+}
+
+/* ---- a line of [status] ---- */
+
+#define STATUS_BYTES_MAX 1000
+
+char *status_line_write(const struct text *status)
+{
+        assert(status->data != NULL);
+
+        size_t size = text_cut(status->data, status->size, STATUS_BYTES_MAX);
+        CLEANUP(cleanup_free) char *literal = glob_escape(status->data, size);
+        CLEANUP(cleanup_free)
+        char *pattern = format_message("%s%s", literal, size < status->size ? "*" : "");
+        CLEANUP(cleanup_free) char *item = list_item_quote(pattern, strlen(pattern));
+
+        return format_message("success += %s", item);
 }

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "util/text.h"
+
 /*
  * How values are written in a file. In each, " ;" begins a comment, and a "#" between blanks is refused,
  * since it probably is meant as one.
@@ -36,3 +38,10 @@ char *list_item_quote(const char *data, size_t size);
 
 /* Whether the text can be an item without quotes, anywhere on a line. */
 bool list_item_is_plain(const char *text);
+
+/*
+ * A line for the section [status] that makes every job with this Status count as succeeded: `success += "X"`.
+ * It works as it stands, whatever the Status contains. A Status longer than 1000 bytes is matched by its
+ * start. `status` must not be null. The caller frees the line.
+ */
+char *status_line_write(const struct text *status);

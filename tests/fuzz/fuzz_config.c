@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "config/config_load.h"
-#include "config/status_line.h"
+#include "config/value_syntax.h"
 #include "util/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "config/config_load.h"
-#include "config/keys.h"
+#include "config/types.h"
 
 static const struct config_overrides no_overrides = { .log_level = -1, .log_target = -1 };
 

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "config/status_line.h"
+#include "config/value_syntax.h"
 #include "config_helpers.h"
 #include "random.h"
 #include "util/glob.h"

@@ -16,7 +16,7 @@
 #include "config/config.h"
 #include "config/config_load.h"
 #include "config/ini_reader.h"
-#include "config/keys.h"
+#include "config/types.h"
 #include "config/value_syntax.h"
 
 #ifndef CONF_DIR

@@ -132,7 +132,7 @@ def check(root):
     explained = words(source("systemd/jobwatchd.catalog"), r"(?m)^-- ([0-9a-f]{32})$")
     problems += [f"MESSAGE_ID: {id} is in only one of message_ids.h and the catalog" for id in sorted(ids ^ explained)]
 
-    variables = source("daemon/delivery/variables.c") + source("daemon/delivery/exec/environment.c")
+    variables = source("daemon/delivery/variables.c") + source("daemon/delivery/exec/exec.c")
     problems += compare("variable", words(variables, r'"(JOBWATCH_\w+)"'), words(hooks, r"\.It Ev (JOBWATCH_\w+)"))
     document = source("daemon/delivery/payload.c")
     problems += compare("field of the document", words(document, r'put_\w+\(generator, "(\w+)"'),

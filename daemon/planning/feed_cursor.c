@@ -68,17 +68,33 @@ static void stop_rounds(struct feed_cursor *cursor)
         restart_round(cursor);
 }
 
+/* A reason that is too long is cut. */
+static void turn_off(struct feed_cursor *cursor, const char *reason, uint64_t until_us)
+{
+        (void)snprintf(cursor->off.reason, sizeof(cursor->off.reason), "%s", reason);
+        cursor->off.until_us = until_us;
+        stop_rounds(cursor);
+}
+
+/* 1 h, 2 h, 4 h ... up to a day. */
+static uint64_t off_span(unsigned failures)
+{
+        uint64_t span_us = USEC_PER_HOUR;
+
+        for (unsigned i = 1; i < failures && span_us < USEC_PER_DAY; i++)
+                span_us *= 2;
+        return time_earlier(span_us, USEC_PER_DAY);
+}
+
 static enum feed_step fail_feed(struct feed_cursor *cursor, const char *reason, uint64_t now_us)
 {
-        feed_off_fail(&cursor->off, reason, now_us);
-        stop_rounds(cursor);
+        turn_off(cursor, reason, now_us + off_span(++cursor->off.failures));
         return FEED_FAILED;
 }
 
 void feed_cursor_turn_off(struct feed_cursor *cursor, const char *reason, uint64_t now_us)
 {
-        feed_off_pause(&cursor->off, reason, now_us);
-        stop_rounds(cursor);
+        turn_off(cursor, reason, now_us + USEC_PER_HOUR);
 }
 
 bool feed_cursor_is_off(const struct feed_cursor *cursor, uint64_t now_us)
@@ -298,7 +314,8 @@ static enum feed_step complete_round(struct feed_cursor *cursor, uint64_t now_us
         if (cursor->round_newest.form != REMOTE_TIME_NONE)
                 move_boundary(cursor);
         cursor->works = true;
-        feed_off_note_success(&cursor->off, now_us);
+        if (now_us >= cursor->off.until_us + off_span(cursor->off.failures))
+                cursor->off.failures = 0;
 
         uint64_t missed = feed_suspects_take_round(&cursor->suspects, cursor->round_us);
         end_full_round(cursor);

@@ -5,11 +5,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "planning/feed_off.h"
 #include "planning/feed_page.h"
 #include "planning/feed_search.h"
 #include "planning/feed_suspects.h"
 #include "planning/seen_rows.h"
+
+/*
+ * For how long the feed is off after a failure: 1 h, 2 h, 4 h ... up to a day. When it has worked as long as
+ * it was off, the next time is an hour again. Times are CLOCK_BOOTTIME in microseconds.
+ */
+struct feed_off {
+        uint64_t until_us;
+        unsigned failures; /* that count */
+        char reason[96];   /* of the last time; "" if there was none */
+};
 
 /*
  * The feed: rounds of the search by UpdatedOn, which show what changed since the round before. This decides

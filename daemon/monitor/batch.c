@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <sys/types.h>
 
-#include "monitor/not_found.h"
+#include "monitor/last_run.h"
 #include "monitor/observe.h"
 #include "planning/feed_rows.h"
 #include "platform/random.h"

@@ -28,3 +28,6 @@ void discover_recount(struct monitor *monitor);
 
 /* The API is another one: all sections begin anew. */
 void discover_reset(struct monitor *monitor);
+
+/* To be called before requests are chosen: takes out jobs that have ended, saves, and plans rounds. */
+void discover_update(struct monitor *monitor);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "monitor/not_found.h"
+#include "monitor/last_run.h"
 #include "platform/clock.h"
 #include "util/cleanup.h"
 #include "util/memory.h"

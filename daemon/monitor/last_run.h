@@ -4,12 +4,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/watch.h"
 #include "state/state.h"
 
 /*
- * What one run leaves to the next, so that restarts cannot exceed the rate limits: when it ended, and a
- * Retry-After that is not over. Both are dated by the wall clock, which is not trusted further than needed.
- * What cannot be stored is ignored: it must not stop the polling.
+ * What one run leaves to the next: when it ended and a Retry-After that is not over, so that restarts cannot
+ * exceed the rate limits; and the not-found count of each job, since `gone` needs three responses over a
+ * minute, which no run of --once lasts. All are dated by the wall clock, which is not trusted further than
+ * needed. What cannot be stored is ignored: it must not stop the polling.
  */
 
 /*
@@ -32,3 +34,12 @@ void last_run_save_pause(struct state *state, uint64_t now_us, uint64_t until_us
 
 /* What remains of that pause, at most its whole length and RETRY_AFTER_MAX_US; 0 if nothing does. */
 uint64_t last_run_load_pause(struct store *store);
+
+/* Loads the count of an earlier run. `now_us` is CLOCK_BOOTTIME. */
+void not_found_load(struct store *store, uint64_t job_id, struct job_watch *watch, uint64_t now_us);
+
+/* Stores the count of a job that was not found. */
+void not_found_save(struct state *state, uint64_t job_id, const struct job_watch *watch, uint64_t now_us);
+
+/* The job was found, or is reported as gone: removes the count. */
+void not_found_clear(struct state *state, uint64_t job_id);

@@ -15,7 +15,6 @@
 
 #include "monitor/discover_created.h"
 #include "monitor/discover_restart.h"
-#include "monitor/discover_update.h"
 #include "monitor/feed.h"
 #include "monitor/last_run.h"
 #include "monitor/manual.h"

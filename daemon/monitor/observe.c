@@ -15,7 +15,7 @@
 
 #include "journal/event_message.h"
 #include "monitor/discover.h"
-#include "monitor/not_found.h"
+#include "monitor/last_run.h"
 #include "platform/random.h"
 #include "util/cleanup.h"
 #include "util/memory.h"

@@ -16,11 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/status_line.h"
+#include "config/value_syntax.h"
 #include "journal/event_message.h"
 #include "journal/message_ids.h"
+#include "monitor/discover_sections.h"
 #include "monitor/event_log.h"
-#include "monitor/upkeep.h"
 #include "platform/clock.h"
 #include "platform/uuid.h"
 #include "util/cleanup.h"
@@ -120,10 +120,58 @@ static void note_disk(struct recorder *recorder)
                 journal_print(recorder->journal, LOG_NOTICE, "The disk of %s has room again.", directory);
 }
 
+/* ---- upkeep ---- */
+
+/* Bounds the state as configured. */
+struct upkeep {
+        struct state_operation operation;
+        struct config *config; /* a reference */
+        uint64_t wall_us;
+};
+
+static int upkeep_run(struct state_operation *operation, struct store *store)
+{
+        const struct upkeep *upkeep = CONTAINER_OF(operation, struct upkeep, operation);
+        const struct config *config = upkeep->config;
+        CLEANUP(cleanup_free)
+        const char **hooks = memory_need(calloc(config->hook_count + 1, sizeof(*hooks)));
+        CLEANUP(cleanup_free) uint64_t *jobs = memory_need(calloc(config->job_count + 1, sizeof(*jobs)));
+        struct store_configured configured = {
+                .hooks = hooks,
+                .hook_count = config->hook_count,
+                .jobs = jobs,
+                .job_count = config->job_count,
+        };
+
+        for (size_t i = 0; i < config->hook_count; i++)
+                hooks[i] = config->hooks[i].name;
+        for (size_t i = 0; i < config->job_count; i++)
+                jobs[i] = config->jobs[i].id;
+        discover_sections_stored_horizon(store, &configured);
+        store_set_max_size(store, config->state_max_size);
+        return store_prune(store, upkeep->wall_us, config->state_keep_us, &configured);
+}
+
+/* A failure is not logged: if the disk is the cause, recording fails as well. */
+static void upkeep_done(struct state_operation *operation, int r)
+{
+        CLEANUP(cleanup_free) struct upkeep *upkeep = CONTAINER_OF(operation, struct upkeep, operation);
+
+        (void)r;
+        config_free(upkeep->config);
+}
+
 static void upkeep(struct recorder *recorder)
 {
+        struct upkeep *upkeep = memory_malloc(NULL, sizeof(*upkeep));
+
         note_disk(recorder);
-        upkeep_queue(recorder->state, recorder->config);
+        *upkeep = (struct upkeep){
+                .operation = { .run = upkeep_run, .done = upkeep_done },
+                .config = config_ref(recorder->config),
+                .wall_us = clock_wall_us(),
+        };
+        state_queue(recorder->state, &upkeep->operation);
         timer_start(recorder->upkeep_timer, UPKEEP_INTERVAL_US);
 }
 

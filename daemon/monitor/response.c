@@ -16,7 +16,6 @@
 #include "monitor/batch.h"
 #include "monitor/feed.h"
 #include "monitor/last_run.h"
-#include "monitor/not_found.h"
 #include "monitor/observe.h"
 #include "monitor/outage.h"
 #include "monitor/recent.h"

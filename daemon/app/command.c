@@ -17,8 +17,8 @@
 #include "journal/journal.h"
 #include "platform/identity.h"
 #include "util/cleanup.h"
+#include "util/file.h"
 #include "util/message.h"
-#include "util/ownership.h"
 
 DEFINE_CLEANUP(struct config, config_free)
 DEFINE_CLEANUP(struct journal, journal_close)

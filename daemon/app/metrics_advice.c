@@ -19,7 +19,6 @@
 #include "util/file.h"
 #include "util/memory.h"
 #include "util/message.h"
-#include "util/ownership.h"
 
 #define DROP_IN_MAX ((size_t)64 * 1024)
 

@@ -20,7 +20,7 @@
 
 #include "util/cleanup.h"
 #include "util/memory.h"
-#include "util/timestamp.h"
+#include "util/timespan.h"
 #include "util/utf8.h"
 
 /* A copy in which each byte that belongs to no sequence is replaced. */

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "util/memory.h"
-#include "util/timestamp.h"
+#include "util/timespan.h"
 
 /* ---- the list ---- */
 

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <systemd/sd-login.h>
 #include <unistd.h>
@@ -22,6 +23,76 @@
 #include "util/memory.h"
 #include "util/message.h"
 #include "util/text.h"
+
+/* ---- the form: how secrets are often stored by mistake, and what to store instead ---- */
+
+/* Tokens, passwords and URLs are much shorter. */
+#define CREDENTIAL_BYTES_MAX (64 * 1024)
+
+#define ONLY "; write only the secret to it, on one line"
+
+/*
+ * Drops the newline at the end of a secret of at most CREDENTIAL_BYTES_MAX bytes, and with CREDENTIAL_LINES
+ * the \r at the end of each line. `secret` has a byte more, for the NUL. Returns the new size, 0 if there is
+ * nothing but that newline; a secret that is too large keeps its size.
+ */
+static size_t trim(enum credential_form form, char *secret, size_t size)
+{
+        size_t kept = 0;
+
+        if (size > CREDENTIAL_BYTES_MAX)
+                return size;
+        if (size > 0 && secret[size - 1] == '\n')
+                size--;
+        if (size > 0 && secret[size - 1] == '\r')
+                size--;
+        secret[size] = '\0';
+        if (form != CREDENTIAL_LINES)
+                return size;
+
+        for (size_t i = 0; i < size; i++)
+                if (secret[i] != '\r' || secret[i + 1] != '\n')
+                        secret[kept++] = secret[i];
+        secret[kept] = '\0';
+        return kept;
+}
+
+static const char *word_problem(const char *secret, size_t size)
+{
+        if (strncasecmp(secret, "Bearer ", strlen("Bearer ")) == 0)
+                return "begins with \"Bearer\"; write only the token to it";
+        if (strchr("\"'", secret[0]) != NULL || strchr("\"'", secret[size - 1]) != NULL)
+                return "contains quotes; write the secret to it without them";
+        if (secret[0] == ' ' || secret[size - 1] == ' ')
+                return "has blanks at the beginning or end; write the secret to it without them";
+        if (strchr(secret, ' ') != NULL)
+                return "contains blanks" ONLY;
+        return NULL;
+}
+
+/*
+ * What is wrong with a trimmed secret, and what to write instead; continues a sentence that begins with the
+ * name of the file. NULL if nothing is wrong. Static.
+ */
+static const char *form_problem(enum credential_form form, const char *secret, size_t size)
+{
+        bool has_control = false;
+
+        if (size > CREDENTIAL_BYTES_MAX)
+                return "is larger than 64 KiB" ONLY;
+        if (strncmp(secret, "\xef\xbb\xbf", 3) == 0)
+                return "begins with a byte order mark; save it as UTF-8 without one";
+        if (strncmp(secret, "\xff\xfe", 2) == 0 || strncmp(secret, "\xfe\xff", 2) == 0)
+                return "is in UTF-16; save it as UTF-8";
+        for (size_t i = 0; i < size; i++) {
+                if ((secret[i] == '\n' || secret[i] == '\r') && form != CREDENTIAL_LINES)
+                        return "has more than one line" ONLY;
+                has_control |= ((unsigned char)secret[i] < 0x20 && secret[i] != '\n') || secret[i] == 0x7f;
+        }
+        if (has_control)
+                return "contains control characters" ONLY;
+        return form == CREDENTIAL_WORD ? word_problem(secret, size) : NULL;
+}
 
 #define TOKEN    "nexudus.token"
 #define PASSWORD "nexudus.password"
@@ -183,10 +254,10 @@ static int read_secret(const struct credential *credential, const char *file,
         if (r < 0)
                 return fail_unreadable(credential, file, r, ret_message);
 
-        size = credential_form_trim(credential->form, buffer, size);
+        size = trim(credential->form, buffer, size);
         if (size == 0)
                 return fail_empty(credential, file, ret_message);
-        const char *problem = credential_form_problem(credential->form, buffer, size);
+        const char *problem = form_problem(credential->form, buffer, size);
         if (problem != NULL)
                 return fail_with_message(-EINVAL, ret_message, "%s = %s: %s %s", credential->key,
                                          credential->source, *credential->source == '/' ? "the file" : file,

@@ -2,8 +2,13 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
-#include "platform/credential_form.h"
+enum credential_form {
+        CREDENTIAL_LINE,  /* one line, such as a password */
+        CREDENTIAL_WORD,  /* one line without blanks, quotes or "Bearer ", such as a token, a key or a URL */
+        CREDENTIAL_LINES, /* one or more lines, such as HTTP headers */
+};
 
 /*
  * Secrets that the configuration names. An absolute path is a file. Anything else is the name of a systemd

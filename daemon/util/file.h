@@ -29,3 +29,17 @@ int file_read(const char *path, size_t size_max, char **ret_data, size_t *ret_si
  * crash of the machine whole, old or new. Returns 0, or a negative errno with the file as it was.
  */
 int file_replace(const char *path, const char *data, size_t size, bool for_all, bool synced);
+
+/*
+ * For what root creates by hand in the place of the services, which must be able to use it afterwards. Both
+ * do nothing unless the effective user is root. They return 0 or a negative errno.
+ */
+
+/* The user of the services, as in systemd/service.conf and systemd/jobwatchd.sysusers. */
+#define SERVICE_USER "jobwatchd"
+
+/* Gives the directory that was just created to the user of the services, if there is one. */
+int ownership_give_to_service(const char *directory);
+
+/* Gives the file `fd`, or the directory that `fd` refers to, to the owner of `directory`. */
+int ownership_inherit(int fd, const char *directory);

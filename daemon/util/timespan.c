@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 struct unit {
         const char *name;
@@ -246,4 +247,18 @@ char *size_format(uint64_t size, char buffer[static TIMESPAN_TEXT_MAX])
         }
         (void)snprintf(buffer, TIMESPAN_TEXT_MAX, "%" PRIu64 "%.1s", size, &suffixes[suffix]);
         return buffer;
+}
+
+/* Points in time as text, for programs. */
+
+const char *timestamp_format(uint64_t time_us, char ret_text[static TIMESTAMP_TEXT_MAX])
+{
+        char seconds[TIMESTAMP_TEXT_MAX - sizeof(".123456Z")];
+        time_t time = (time_t)(time_us / USEC_PER_SEC);
+        struct tm utc;
+
+        if (gmtime_r(&time, &utc) == NULL || strftime(seconds, sizeof(seconds), "%FT%T", &utc) == 0)
+                seconds[0] = '\0';
+        (void)snprintf(ret_text, TIMESTAMP_TEXT_MAX, "%s.%06uZ", seconds, (unsigned)(time_us % USEC_PER_SEC));
+        return ret_text;
 }

@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of "2026-01-15T10:30:00.123456Z", also with a year of more digits. */
+#define TIMESTAMP_TEXT_MAX 48
+
 /*
  * Time spans and sizes in the syntax of systemd. All spans in this program are uint64_t microseconds; their
  * names end in _us.
@@ -51,3 +54,8 @@ int size_parse(const char *text, uint64_t *ret_size);
 
 /* Formats a size exactly, for size_parse(), with the largest suffix possible. Returns `buffer`. */
 char *size_format(uint64_t size, char buffer[static TIMESPAN_TEXT_MAX]);
+
+/*
+ * Formats CLOCK_REALTIME microseconds as RFC 3339 does, in UTC and with microseconds. Returns `ret_text`.
+ */
+const char *timestamp_format(uint64_t time_us, char ret_text[static TIMESTAMP_TEXT_MAX]);

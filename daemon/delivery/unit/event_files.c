@@ -30,7 +30,6 @@
 #include "util/file.h"
 #include "util/memory.h"
 #include "util/message.h"
-#include "util/ownership.h"
 
 #define DEFAULT_RUNTIME_DIRECTORY "/run/jobwatchd"
 

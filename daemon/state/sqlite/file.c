@@ -27,8 +27,8 @@
 #include <sys/stat.h>
 
 #include "util/cleanup.h"
+#include "util/file.h"
 #include "util/message.h"
-#include "util/ownership.h"
 
 #define LOCK_FILE_NAME "jobwatchd.lock"
 

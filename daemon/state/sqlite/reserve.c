@@ -13,7 +13,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "util/ownership.h"
+#include "util/file.h"
 
 #define RESERVE_FILE_NAME "reserve"
 

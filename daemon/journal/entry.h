@@ -37,7 +37,7 @@ void fields_add_text(struct field_list *fields, const char *name, const struct t
 /* An entry to be sent, in one allocation. */
 struct entry {
         struct work work;
-        struct sender *sender;        /* that has it */
+        struct journal *journal;      /* that has it */
         char event_id[EVENT_ID_SIZE]; /* of an event; "": it is none */
         int result;                   /* of sending it */
         size_t size;                  /* of all of it, in bytes */

@@ -2,11 +2,20 @@
 
 /*
  * What is logged: messages, events, and the output of hooks. Each becomes an entry, which is made from the
- * settings of now and handed to the sender.
+ * settings of now, and sent by a thread.
+ *
+ * libsystemd blocks while journald does not read (so does a terminal), which may stop that thread and
+ * nothing else. What waits is bounded: an event that finds no room is refused, since its owner has it on
+ * disk, and any other entry is dropped and counted.
+ *
+ *      sending at once --journal_start()--> ACCEPTING --an event is refused or fails--> REFUSING events
+ *                                               ^---------the queue is empty----------------'
  */
 
 #include "journal/journal.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +24,20 @@
 #include "journal/entry.h"
 #include "journal/event_entry.h"
 #include "journal/event_message.h"
-#include "journal/sender.h"
+#include "journal/target.h"
 #include "platform/clock.h"
 #include "util/cleanup.h"
+#include "util/container.h"
 #include "util/memory.h"
 #include "util/message.h"
+#include "util/timespan.h"
+
+#define QUEUE_BYTES_MAX  ((size_t)4 << 20)
+#define QUEUE_BYTES_BUSY (QUEUE_BYTES_MAX / 4)
+
+/* How long the thread may be sending a single entry before nobody waits for it, and before that is shown. */
+#define PAUSE_US (1 * USEC_PER_SEC)
+#define STUCK_US (5 * USEC_PER_SEC)
 
 struct journal {
         struct target target;
@@ -28,37 +46,145 @@ struct journal {
         size_t result_bytes;
         bool personal_data;
         struct journal_callbacks callbacks;
-        struct sender *sender;
-        bool abandoned; /* a thread that is stuck uses all of this until the process ends */
+        struct worker *worker; /* NULL: entries are sent at once */
+        bool abandoned;        /* the thread is stuck, and uses all of this until the process ends */
+        size_t bytes;          /* of entries that were not given back */
+        size_t dropped;        /* since the queue was last empty */
+        int refused;           /* the first errno of an event since then; 0: none was refused */
+        uint64_t progress_us;  /* when an entry was last given back, or queued in an empty queue */
+
+        /*
+         * An event was not sent, and those behind it must not be. The thread sets and reads it; the loop
+         * resets it when nothing is queued.
+         */
+        bool failed;
 };
 
-DEFINE_CLEANUP(struct journal, journal_close)
-
-/* ---- opening ---- */
-
-bool journal_is_standard_error(void)
+static bool is_event(const struct entry *entry)
 {
-        return target_is_standard_error();
+        return entry->event_id[0] != '\0';
 }
 
-static void on_sent(void *userdata, const char *event_id)
-{
-        const struct journal *journal = userdata;
+/* ---- the thread ---- */
 
-        if (journal->callbacks.on_sent != NULL)
-                journal->callbacks.on_sent(journal->callbacks.userdata, event_id);
-}
-
-static void on_drained(void *userdata, size_t dropped, int refused)
+static void execute(void *userdata, struct work *list)
 {
         struct journal *journal = userdata;
 
+        for (struct work *next; list != NULL; list = next) {
+                struct entry *entry = CONTAINER_OF(list, struct entry, work);
+
+                next = list->next;
+                if (is_event(entry) && journal->failed)
+                        entry->result = -ECANCELED;
+                else
+                        entry->result = target_send(&journal->target, entry);
+                if (is_event(entry) && entry->result < 0)
+                        journal->failed = true;
+                worker_finish(journal->worker, list);
+        }
+}
+
+/* ---- the loop ---- */
+
+static void note_sent(const struct journal *journal, const struct entry *entry)
+{
+        if (is_event(entry) && journal->callbacks.on_sent != NULL)
+                journal->callbacks.on_sent(journal->callbacks.userdata, entry->event_id);
+}
+
+/* The queue is empty. */
+static void note_drained(struct journal *journal)
+{
+        const size_t dropped = journal->dropped;
+        const int refused = journal->refused;
+
+        journal->failed = false;
+        journal->dropped = 0;
+        journal->refused = 0;
         if (dropped > 0)
                 journal_print(journal, LOG_WARNING,
                               "%zu log entr%s dropped: the journal did not accept %s in time.", dropped,
                               dropped == 1 ? "y was" : "ies were", dropped == 1 ? "it" : "them");
         if (refused < 0 && journal->callbacks.on_drained != NULL)
                 journal->callbacks.on_drained(journal->callbacks.userdata, refused);
+}
+
+static void on_done(struct work *work)
+{
+        struct entry *entry = CONTAINER_OF(work, struct entry, work);
+        struct journal *journal = entry->journal;
+
+        journal->bytes -= entry->size;
+        journal->progress_us = clock_process_us();
+        if (entry->result >= 0)
+                note_sent(journal, entry);
+        if (is_event(entry) && entry->result < 0 && journal->refused == 0)
+                journal->refused = entry->result;
+        free(entry);
+        if (worker_is_idle(journal->worker))
+                note_drained(journal);
+}
+
+static int send_now(const struct journal *journal, struct entry *entry)
+{
+        int r = journal->abandoned ? -ETIMEDOUT : target_send(&journal->target, entry);
+
+        if (r >= 0)
+                note_sent(journal, entry);
+        free(entry);
+        return r;
+}
+
+/*
+ * Sends an entry, which it takes over, or queues it. The queue has room for QUEUE_BYTES_MAX, or for one entry
+ * that is larger. An event is also refused if an event before it was refused or not sent, until on_drained(),
+ * so that events are sent in order.
+ */
+static int send_entry(struct journal *journal, struct entry *entry)
+{
+        if (journal->worker == NULL || journal->abandoned)
+                return send_now(journal, entry);
+
+        bool full = journal->bytes > 0 && journal->bytes + entry->size > QUEUE_BYTES_MAX;
+        bool event = is_event(entry);
+        if (full || (event && journal->refused < 0)) {
+                free(entry);
+                if (!event)
+                        journal->dropped++;
+                else if (journal->refused == 0)
+                        journal->refused = -EXFULL;
+                return -EXFULL;
+        }
+        if (journal->bytes == 0)
+                journal->progress_us = clock_process_us();
+        journal->bytes += entry->size;
+        entry->journal = journal;
+        entry->work.done = on_done;
+        worker_push(journal->worker, &entry->work);
+        return 0;
+}
+
+bool journal_is_idle(const struct journal *journal)
+{
+        return journal->worker == NULL || worker_is_idle(journal->worker);
+}
+
+bool journal_is_busy(const struct journal *journal)
+{
+        return journal->bytes > QUEUE_BYTES_BUSY && clock_process_us() - journal->progress_us < PAUSE_US;
+}
+
+bool journal_is_stuck(const struct journal *journal)
+{
+        return journal->bytes > 0 && clock_process_us() - journal->progress_us >= STUCK_US;
+}
+
+/* ---- life ---- */
+
+bool journal_is_standard_error(void)
+{
+        return target_is_standard_error();
 }
 
 int journal_open(const struct log_config *settings, struct journal **ret_journal)
@@ -69,19 +195,11 @@ int journal_open(const struct log_config *settings, struct journal **ret_journal
         if (r < 0)
                 return r;
 
-        CLEANUP(cleanup_journal_close) struct journal *journal = memory_need(calloc(1, sizeof(*journal)));
+        struct journal *journal = memory_need(calloc(1, sizeof(*journal)));
         journal->target = target;
         journal->configured = settings->target;
-        const struct sender_parts parts = {
-                .target = target,
-                .on_sent = on_sent,
-                .on_drained = on_drained,
-                .userdata = journal,
-        };
-        journal->sender = sender_new(&parts);
         journal_set(journal, settings);
-
-        *ret_journal = STEAL_POINTER(journal);
+        *ret_journal = journal;
         return 0;
 }
 
@@ -89,7 +207,7 @@ struct journal *journal_close(struct journal *journal)
 {
         if (journal == NULL || journal->abandoned)
                 return NULL;
-        sender_free(journal->sender);
+        worker_free(journal->worker);
         free(journal);
         return NULL;
 }
@@ -101,28 +219,32 @@ void journal_set_callbacks(struct journal *journal, const struct journal_callbac
 
 int journal_start(struct journal *journal, sd_event *event)
 {
-        return sender_start(journal->sender, event);
+        const struct worker_parts parts = {
+                .event = event,
+                .name = "journal",
+                .execute = execute,
+                .userdata = journal,
+        };
+
+        assert(journal->worker == NULL && !journal->abandoned);
+
+        int r = worker_new(&parts, &journal->worker);
+        if (r < 0)
+                return r;
+        r = worker_start(journal->worker);
+        if (r < 0)
+                journal->worker = worker_free(journal->worker);
+        return r;
 }
 
 bool journal_stop(struct journal *journal, uint64_t timeout_us)
 {
-        journal->abandoned = !sender_stop(journal->sender, timeout_us);
+        if (journal->worker == NULL)
+                return true;
+        journal->abandoned = !worker_wait(journal->worker, timeout_us);
+        if (!journal->abandoned)
+                journal->worker = worker_free(journal->worker);
         return !journal->abandoned;
-}
-
-bool journal_is_idle(const struct journal *journal)
-{
-        return sender_is_idle(journal->sender);
-}
-
-bool journal_is_busy(const struct journal *journal)
-{
-        return sender_is_busy(journal->sender);
-}
-
-bool journal_is_stuck(const struct journal *journal)
-{
-        return sender_is_stuck(journal->sender);
 }
 
 void journal_set(struct journal *journal, const struct log_config *settings)
@@ -185,7 +307,7 @@ static void print(struct journal *journal, int priority, const char *message_id,
         } else {
                 target_add_line(&journal->target, &fields, priority, message);
         }
-        (void)sender_send(journal->sender, entry_new(&fields));
+        (void)send_entry(journal, entry_new(&fields));
 }
 
 void journal_print(struct journal *journal, int priority, const char *format, ...)
@@ -235,7 +357,7 @@ void journal_print_output(struct journal *journal, const struct journal_delivery
                 fields_add_string(&fields, NULL, text);
                 fields_add_string(&fields, NULL, "\n");
         }
-        (void)sender_send(journal->sender, entry_new(&fields));
+        (void)send_entry(journal, entry_new(&fields));
 }
 
 /* ---- events ---- */
@@ -259,5 +381,5 @@ int journal_event(struct journal *journal, const struct event *event)
         }
         struct entry *entry = entry_new(&fields);
         memcpy(entry->event_id, event->id, sizeof(entry->event_id));
-        return sender_send(journal->sender, entry);
+        return send_entry(journal, entry);
 }

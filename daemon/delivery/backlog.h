@@ -5,12 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "delivery/pending.h"
+#include "planning/queue.h"
 #include "state/state.h"
 
 /*
  * All pending deliveries of one hook, those in progress included. The first ones, at most BACKLOG_MEMORY_MAX,
- * are in memory; the others are only in the state, from where they are read in the order of their ids.
+ * are in memory; the others are only in the state, from where they are read in the order of their ids. Those
+ * of a job are in order: only the first may start, and only if it is not in progress.
+ *
+ * Each function takes O(log n), unless it says otherwise. Without memory the process ends.
  */
 struct backlog {
         struct state *state; /* this and the next three are set by the owner */
@@ -18,13 +21,15 @@ struct backlog {
         void (*on_page)(void *userdata, const char *error); /* see backlog_read() */
         void *userdata;
 
-        struct pending pending; /* those in memory */
-        uint64_t total;         /* in memory or not */
+        uint64_t total; /* deliveries, in memory or not */
 
         /* private */
-        uint64_t last_id;  /* the highest in memory so far */
-        bool more;         /* the state has others */
-        struct page *page; /* is being read */
+        void *jobs;         /* those with deliveries in memory: a tree of tsearch(3) */
+        struct queue heads; /* of jobs of which no delivery is in progress, by the due time of the first */
+        size_t count;       /* of deliveries in memory, those in progress included */
+        uint64_t last_id;   /* the highest in memory so far */
+        bool more;          /* the state has others */
+        struct page *page;  /* is being read */
 };
 
 #define BACKLOG_MEMORY_MAX 10000
@@ -43,16 +48,29 @@ void backlog_add(struct backlog *backlog, const struct delivery *delivery);
 
 /*
  * Queues the reading of the next page, if there is one and half of the memory is free. on_page() is called
- * from the loop, with NULL when the deliveries are in `pending`, otherwise with the reason why they cannot be
+ * from the loop, with NULL when the deliveries are in memory, otherwise with the reason why they cannot be
  * read: then this is to be called again after a while.
  */
 void backlog_read(struct backlog *backlog);
 
-/* A delivery is in progress no more, and due at its time. */
-void backlog_return(struct backlog *backlog, const struct delivery *delivery);
+/*
+ * The delivery that is due first among those that may start, and its due time; or NULL. Borrowed, valid until
+ * the next change.
+ */
+const struct delivery *backlog_first(const struct backlog *backlog, uint64_t *ret_due_us);
 
-/* A delivery is not pending any more. */
+/*
+ * These three do nothing unless the delivery is the first of its job: it may have been dropped.
+ *  - It is in progress.
+ *  - It is in progress no more, and due at its time, after those of its job with lower ids.
+ *  - It is not pending any more.
+ */
+void backlog_begin_attempt(struct backlog *backlog, const struct delivery *delivery);
+void backlog_return(struct backlog *backlog, const struct delivery *delivery);
 void backlog_end(struct backlog *backlog, const struct delivery *delivery);
+
+/* The smallest event_us of all in memory; 0: there are none. Takes O(n) of the jobs. */
+uint64_t backlog_oldest_us(const struct backlog *backlog);
 
 /* Whether there are pending deliveries. */
 bool backlog_is_waiting(const struct backlog *backlog);

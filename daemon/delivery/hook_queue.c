@@ -37,7 +37,7 @@ struct hook_counts hook_queue_count(const struct hook_queue *queue)
                 .hook = queue->name,
                 .attempts = queue->counts,
                 .pending = queue->backlog.total,
-                .oldest_us = pending_oldest_us(&queue->backlog.pending),
+                .oldest_us = backlog_oldest_us(&queue->backlog),
         };
 }
 
@@ -275,10 +275,10 @@ static void begin_attempts(struct hook_queue *queue)
         const struct delivery *first;
         uint64_t due_us;
 
-        while (may_read(queue) && (first = pending_first(&queue->backlog.pending, &due_us)) != NULL &&
+        while (may_read(queue) && (first = backlog_first(&queue->backlog, &due_us)) != NULL &&
                due_us <= clock_process_us()) {
                 queue->attempts[queue->count++] = attempt_new(&queue->attempt_parts, first);
-                pending_begin(&queue->backlog.pending, first);
+                backlog_begin_attempt(&queue->backlog, first);
         }
 }
 
@@ -288,7 +288,7 @@ static void set_timer(struct hook_queue *queue)
 
         if (queue->pause_us != 0 && queue->pause_us < next_us)
                 next_us = queue->pause_us;
-        if (may_read(queue) && pending_first(&queue->backlog.pending, &due_us) != NULL && due_us < next_us)
+        if (may_read(queue) && backlog_first(&queue->backlog, &due_us) != NULL && due_us < next_us)
                 next_us = due_us;
         if (next_us == UINT64_MAX) {
                 source_stop(queue->timer);

@@ -31,6 +31,12 @@
 /* Rounds read back to a suspect that is no older than this. */
 #define SUSPECT_TICKS (10 * REMOTE_TICKS_PER_MIN)
 
+/* A round that began earlier after the poll may have been too early to show its change. */
+#define SUSPECT_LATER_US USEC_PER_MIN
+
+/* So many complete rounds without the change. */
+#define SUSPECT_ROUNDS_MAX 2
+
 static void restart_round(struct feed_cursor *cursor)
 {
         cursor->page = 1;
@@ -57,13 +63,93 @@ void feed_cursor_start(struct feed_cursor *cursor, const struct remote_time *sav
         cursor->boundary = saved->ticks - LATE_TICKS;
 }
 
+/* ---- suspects: changes that a poll found and the feed had not shown ---- */
+
+static struct feed_suspect *find_suspect(struct feed_cursor *cursor, uint64_t id)
+{
+        for (size_t i = 0; i < cursor->suspect_count; i++)
+                if (cursor->suspects[i].id == id)
+                        return &cursor->suspects[i];
+        return NULL;
+}
+
+/*
+ * Of each job the first is kept, of all jobs the first FEED_SUSPECTS_MAX. A change without a time is left
+ * out, since no row could clear it.
+ */
+static void add_suspect(struct feed_cursor *cursor, uint64_t id, const struct remote_time *updated,
+                        uint64_t now_us)
+{
+        if (updated->form == REMOTE_TIME_NONE || cursor->suspect_count == FEED_SUSPECTS_MAX ||
+            find_suspect(cursor, id) != NULL)
+                return;
+        cursor->suspects[cursor->suspect_count++] =
+                (struct feed_suspect){ .id = id, .updated = *updated, .noted_us = now_us };
+}
+
+void feed_cursor_note_missed(struct feed_cursor *cursor, uint64_t id, const struct remote_time *updated,
+                             uint64_t now_us)
+{
+        assert(id != 0);
+
+        if (cursor->works)
+                add_suspect(cursor, id, updated, now_us);
+}
+
+void feed_cursor_forget_job(struct feed_cursor *cursor, uint64_t id)
+{
+        struct feed_suspect *suspect = find_suspect(cursor, id);
+
+        if (suspect != NULL)
+                *suspect = cursor->suspects[--cursor->suspect_count];
+}
+
+/* A row of the job with that UpdatedOn or a newer one clears the suspicion. */
+static void clear_suspect(struct feed_cursor *cursor, const struct feed_row *row)
+{
+        const struct feed_suspect *suspect = find_suspect(cursor, row->id);
+
+        if (suspect != NULL && remote_time_comparable(&row->updated, &suspect->updated) &&
+            row->updated.ticks >= suspect->updated.ticks)
+                feed_cursor_forget_job(cursor, row->id);
+}
+
+/* A round is complete. Returns the id of a job whose change enough rounds should have shown; 0: there is
+ * none. */
+static uint64_t find_missed(struct feed_cursor *cursor)
+{
+        uint64_t id = 0;
+
+        for (size_t i = 0; i < cursor->suspect_count; i++) {
+                struct feed_suspect *suspect = &cursor->suspects[i];
+                if (cursor->round_us >= suspect->noted_us + SUSPECT_LATER_US &&
+                    ++suspect->rounds >= SUSPECT_ROUNDS_MAX)
+                        id = suspect->id;
+        }
+        return id;
+}
+
+/* How far a round must read: to the boundary, or to a suspect before it that is young enough. */
+static int64_t depth_of(const struct feed_cursor *cursor)
+{
+        int64_t depth = cursor->boundary;
+
+        for (size_t i = 0; i < cursor->suspect_count; i++) {
+                const struct remote_time *updated = &cursor->suspects[i].updated;
+                if (updated->form == cursor->newest.form && updated->ticks < depth &&
+                    updated->ticks >= cursor->newest.ticks - SUSPECT_TICKS)
+                        depth = updated->ticks;
+        }
+        return depth;
+}
+
 /* ---- off ---- */
 
 static void stop_rounds(struct feed_cursor *cursor)
 {
         cursor->works = false;
         cursor->full_us = 0;
-        cursor->suspects.count = 0;
+        cursor->suspect_count = 0;
         feed_search_reset(&cursor->search);
         restart_round(cursor);
 }
@@ -240,7 +326,7 @@ static void note_rows(struct feed_cursor *cursor, const struct feed_row rows[], 
         for (size_t i = 0; i < count; i++) {
                 if (!rows[i].watched)
                         seen_rows_note(&cursor->seen, rows[i].digest);
-                feed_suspects_take_row(&cursor->suspects, &rows[i]);
+                clear_suspect(cursor, &rows[i]);
         }
         cursor->round_rows += count;
         cursor->round_new += found;
@@ -253,8 +339,7 @@ static void note_rows(struct feed_cursor *cursor, const struct feed_row rows[], 
 static bool reaches_back(const struct feed_cursor *cursor, const struct feed_row rows[], size_t count,
                          const bool new[])
 {
-        int64_t depth = feed_suspects_depth(&cursor->suspects, cursor->newest.form,
-                                            cursor->newest.ticks - SUSPECT_TICKS, cursor->boundary);
+        int64_t depth = depth_of(cursor);
 
         for (size_t i = 0; i < count; i++)
                 if (is_older(cursor, &rows[i]) && new[i])
@@ -287,7 +372,7 @@ static enum feed_step cut_round(struct feed_cursor *cursor)
 {
         cursor->newest = cursor->round_newest;
         cursor->floor = cursor->boundary = cursor->newest.ticks + 1;
-        cursor->suspects.count = 0;
+        cursor->suspect_count = 0;
         cursor->works = false;
         end_full_round(cursor);
         return FEED_ROUND_CUT;
@@ -317,7 +402,7 @@ static enum feed_step complete_round(struct feed_cursor *cursor, uint64_t now_us
         if (now_us >= cursor->off.until_us + off_span(cursor->off.failures))
                 cursor->off.failures = 0;
 
-        uint64_t missed = feed_suspects_take_round(&cursor->suspects, cursor->round_us);
+        uint64_t missed = find_missed(cursor);
         end_full_round(cursor);
         if (missed == 0)
                 return FEED_ROUND_DONE;
@@ -363,18 +448,4 @@ enum feed_step feed_cursor_take_page(struct feed_cursor *cursor, const struct fe
                 new[i] = false;
         enum feed_step step = judge_page(cursor, rows, count, end, now_us);
         return step == FEED_NEXT_PAGE ? take_rows(cursor, rows, count, end, new, now_us) : step;
-}
-
-/* ---- suspects ---- */
-
-void feed_cursor_note_missed(struct feed_cursor *cursor, uint64_t id, const struct remote_time *updated,
-                             uint64_t now_us)
-{
-        if (cursor->works)
-                feed_suspects_add(&cursor->suspects, id, updated, now_us);
-}
-
-void feed_cursor_forget_job(struct feed_cursor *cursor, uint64_t id)
-{
-        feed_suspects_remove(&cursor->suspects, id);
 }

@@ -7,8 +7,20 @@
 
 #include "planning/feed_page.h"
 #include "planning/feed_search.h"
-#include "planning/feed_suspects.h"
 #include "planning/seen_rows.h"
+
+/*
+ * A change that a poll found and the feed had not shown: it may have been about to. Two complete rounds
+ * without it that began at least a minute later confirm the suspicion.
+ */
+struct feed_suspect {
+        uint64_t id;
+        struct remote_time updated;
+        uint64_t noted_us;
+        unsigned rounds; /* that should have shown it */
+};
+
+#define FEED_SUSPECTS_MAX 8
 
 /*
  * For how long the feed is off after a failure: 1 h, 2 h, 4 h ... up to a day. When it has worked as long as
@@ -36,7 +48,8 @@ struct feed_cursor {
         int64_t recent;   /* the newest time of the last round, short or not */
         int64_t floor;    /* `boundary` is not put before it, after a round was cut */
         struct seen_rows seen;
-        struct feed_suspects suspects;
+        struct feed_suspect suspects[FEED_SUSPECTS_MAX];
+        size_t suspect_count;
         bool works;       /* a round is complete since the feed is on */
         uint64_t full_us; /* when the last complete round began; 0: none */
         size_t full_rows; /* how many rows it had */

@@ -7,21 +7,23 @@
 
 /*
  * The digests of rows of jobs that are not watched, which the feed showed in this round or the one before: at
- * most SEEN_ROWS_MAX. Beyond that a row is not remembered, and counts as unseen when it is shown again. Of a
- * digest 62 bits are kept.
+ * most SEEN_ROWS_MAX. Beyond that a row is not remembered, and counts as unseen when it is shown again.
  */
 #define SEEN_ROWS_MAX 32768
 
+struct seen_row {
+        uint64_t digest;
+        bool in_round; /* it was shown in this round */
+};
+
 struct seen_rows {
-        uint64_t *slots; /* a hash table; 0: free */
-        size_t capacity; /* a power of two, or 0 */
+        struct seen_row *rows; /* by ascending digest */
         size_t count;
-        bool odd; /* whether this round is the 1st, 3rd, ... or another */
 };
 
 #define SEEN_ROWS_EMPTY ((struct seen_rows){ 0 })
 
-/* Frees the table and forgets all rows. */
+/* Forgets all rows. */
 void seen_rows_clear(struct seen_rows *seen);
 
 /* Whether the row was shown in this round or the one before. */

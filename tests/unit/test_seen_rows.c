@@ -50,7 +50,7 @@ static void test_any_two_digests_are_told_apart(void **state)
 
 #define DIGESTS 600
 
-/* The rounds in which each digest was noted are kept beside the table. Digests are close, so that they crowd.
+/* The rounds in which each digest was noted are kept beside those that are remembered.
  */
 static void test_rows_are_those_of_two_rounds(void **state)
 {
@@ -90,7 +90,7 @@ static void test_no_more_than_a_number_of_rows_are_remembered(void **state)
         for (uint64_t digest = 0; digest < SEEN_ROWS_MAX + 1000; digest++)
                 kept += seen_rows_has(&seen, digest);
         assert_int_equal(kept, SEEN_ROWS_MAX);
-        assert_true(seen.capacity * sizeof(*seen.slots) <= 512 * 1024);
+        assert_true(seen.count * sizeof(*seen.rows) <= 512 * 1024);
 
         /* Those that are remembered are still noted, and make room when they are forgotten. */
         seen_rows_end_round(&seen);

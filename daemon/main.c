@@ -233,7 +233,7 @@ static int read_command_line(int argc, char *argv[], struct options *options)
 
 /* ---- actions ---- */
 
-static enum exit_status run(const struct command *command)
+static enum exit_status run(const struct daemon_options *command)
 {
         if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
                 (void)fputs("jobwatchd: cannot initialise libcurl\n", stderr);
@@ -246,7 +246,7 @@ static enum exit_status run(const struct command *command)
 
 static enum exit_status run_action(const struct options *options)
 {
-        const struct command command = {
+        const struct daemon_options command = {
                 .path = options->path,
                 .overrides = &options->overrides,
                 .once = options->once,

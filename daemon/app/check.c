@@ -12,9 +12,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "app/advice.h"
 #include "app/api_connection.h"
-#include "app/hook_advice.h"
-#include "app/metrics_advice.h"
 #include "delivery/exec/exec.h"
 #include "delivery/exec/program.h"
 #include "delivery/webhook/files.h"

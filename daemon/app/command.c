@@ -12,7 +12,6 @@
 
 #include "app/check.h"
 #include "app/daemon.h"
-#include "app/signals.h"
 #include "config/config_load.h"
 #include "journal/journal.h"
 #include "platform/identity.h"
@@ -45,9 +44,9 @@ static void print_problems(const struct config_problems *problems)
  * There is no configuration yet, so the log target is that of the command line. Returns a negative errno if
  * the journal cannot be opened.
  */
-static int log_problems(const struct command *command, const struct config_problems *problems)
+static int log_problems(const struct daemon_options *options, const struct config_problems *problems)
 {
-        const int target = command->overrides->log_target;
+        const int target = options->overrides->log_target;
         const struct log_config settings = {
                 .level = LOG_INFO,
                 .target = target >= 0 ? (enum log_target)target : LOG_TARGET_AUTO,
@@ -68,22 +67,24 @@ static int log_problems(const struct command *command, const struct config_probl
  * line that the journal may not learn which unit an entry is from; of a line on standard error it always
  * knows.
  */
-static void report_problems(const struct command *command, bool log, const struct config_problems *problems)
+static void report_problems(const struct daemon_options *options, bool log,
+                            const struct config_problems *problems)
 {
-        if (!log || log_problems(command, problems) < 0)
+        if (!log || log_problems(options, problems) < 0)
                 print_problems(problems);
-        if (command->for_reload && problems->errors > 0)
+        if (options->for_reload && problems->errors > 0)
                 (void)fprintf(stderr, "%s" RELOAD_REFUSED_FORMAT "\n", level_prefix(SD_ERR), problems->errors,
                               plural(problems->errors));
 }
 
 /* Reports errors and warnings. */
-static enum exit_status load_config(const struct command *command, bool log, struct config **ret_config)
+static enum exit_status load_config(const struct daemon_options *options, bool log,
+                                    struct config **ret_config)
 {
         struct config_problems problems = { .items = NULL };
 
-        int r = config_load(command->path, command->overrides, &problems, ret_config);
-        report_problems(command, log, &problems);
+        int r = config_load(options->path, options->overrides, &problems, ret_config);
+        report_problems(options, log, &problems);
         config_problems_clear(&problems);
         return r < 0 ? EXIT_STATUS_CONFIG : EXIT_STATUS_SUCCESS;
 }
@@ -108,20 +109,13 @@ static enum exit_status check_before_run(const struct config *config, struct jou
         return EXIT_STATUS_CONFIG;
 }
 
-enum exit_status command_run(const struct command *command)
+enum exit_status command_run(const struct daemon_options *options)
 {
-        const struct daemon_options options = {
-                .path = command->path,
-                .overrides = command->overrides,
-                .once = command->once,
-                .timeout_us = command->timeout_us,
-                .instance = command->instance,
-        };
         CLEANUP(cleanup_config_free) struct config *config = NULL;
         CLEANUP(cleanup_journal_close) struct journal *journal = NULL;
 
         signals_block();
-        enum exit_status status = load_config(command, true, &config);
+        enum exit_status status = load_config(options, true, &config);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
         int r = journal_open(&config->log, &journal);
@@ -135,7 +129,7 @@ enum exit_status command_run(const struct command *command)
         status = check_before_run(config, journal);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
-        return daemon_run(&options, config, journal);
+        return daemon_run(options, config, journal);
 }
 
 /* Root checks for the user of the service, who has to read the files and to run the programs. */
@@ -151,32 +145,32 @@ static bool assume_service_user(void)
         return r >= 0;
 }
 
-static enum exit_status check_config(const struct command *command, struct config **ret_config)
+static enum exit_status check_config(const struct daemon_options *options, struct config **ret_config)
 {
         struct config_problems problems = { .items = NULL };
 
-        enum exit_status status = load_config(command, false, ret_config);
+        enum exit_status status = load_config(options, false, ret_config);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
-        check_environment(*ret_config, command->for_reload ? CHECK_RELOAD : CHECK_FILES, &problems);
-        report_problems(command, false, &problems);
+        check_environment(*ret_config, options->for_reload ? CHECK_RELOAD : CHECK_FILES, &problems);
+        report_problems(options, false, &problems);
         if (problems.errors > 0)
                 status = EXIT_STATUS_CONFIG;
         config_problems_clear(&problems);
         return status;
 }
 
-enum exit_status command_check(const struct command *command)
+enum exit_status command_check(const struct daemon_options *options)
 {
         CLEANUP(cleanup_config_free) struct config *config = NULL;
 
         bool assumed = assume_service_user();
-        enum exit_status status = check_config(command, &config);
-        if (status == EXIT_STATUS_CONFIG && assumed && !command->for_reload)
+        enum exit_status status = check_config(options, &config);
+        if (status == EXIT_STATUS_CONFIG && assumed && !options->for_reload)
                 (void)fputs("This was checked for the user " SERVICE_USER " of the service.\n", stderr);
-        if (status != EXIT_STATUS_SUCCESS || command->for_reload)
+        if (status != EXIT_STATUS_SUCCESS || options->for_reload)
                 return status;
-        (void)printf("%s: OK (%zu job%s, ", command->path, config->job_count, plural(config->job_count));
+        (void)printf("%s: OK (%zu job%s, ", options->path, config->job_count, plural(config->job_count));
         if (config->discover_count > 0)
                 (void)printf("%zu [discover] section%s, ", config->discover_count,
                              plural(config->discover_count));
@@ -184,11 +178,11 @@ enum exit_status command_check(const struct command *command)
         return EXIT_STATUS_SUCCESS;
 }
 
-enum exit_status command_print_config(const struct command *command)
+enum exit_status command_print_config(const struct daemon_options *options)
 {
         CLEANUP(cleanup_config_free) struct config *config = NULL;
 
-        enum exit_status status = load_config(command, false, &config);
+        enum exit_status status = load_config(options, false, &config);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
         int r = config_print(config, stdout);

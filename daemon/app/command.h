@@ -1,21 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
+#include "app/daemon_options.h"
 #include "app/exit_status.h"
-#include "config/config.h"
-
-/* The parsed command line. Everything is borrowed and must outlive the call. */
-struct command {
-        const char *path; /* of the configuration file */
-        const struct config_overrides *overrides;
-        bool once;            /* poll each job once and exit */
-        uint64_t timeout_us;  /* 0: none */
-        const char *instance; /* NULL: none */
-        bool for_reload;      /* check: as ExecReload= of the units */
-};
 
 /*
  * Each loads the configuration and returns the exit status of the process; EXIT_STATUS_CONFIG if the
@@ -26,13 +13,13 @@ struct command {
  * Runs the daemon until it ends. Errors go to the log. The caller must have initialised libcurl and must not
  * have created threads: signals are blocked here, and threads created later inherit the mask.
  */
-enum exit_status command_run(const struct command *command);
+enum exit_status command_run(const struct daemon_options *options);
 
 /*
  * Validates the configuration, its secrets and hook programs; as root for the user of the service. Errors and
  * warnings go to standard error. With `for_reload` nothing is printed on success.
  */
-enum exit_status command_check(const struct command *command);
+enum exit_status command_check(const struct daemon_options *options);
 
 /* Prints the effective configuration as INI to standard output. Errors go to standard error. */
-enum exit_status command_print_config(const struct command *command);
+enum exit_status command_print_config(const struct daemon_options *options);

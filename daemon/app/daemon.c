@@ -9,15 +9,14 @@
 #include "app/daemon.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
-#include <systemd/sd-event.h>
 #include <unistd.h>
 
 #include "app/ending.h"
 #include "app/parts.h"
-#include "app/signals.h"
 #include "app/status_line.h"
 #include "app/status_text.h"
 #include "app/summary.h"
@@ -45,6 +44,34 @@ struct daemon {
         bool state_slow;      /* writing to it makes no progress */
         char *last_status;    /* STATUS= after the end; NULL: none */
 };
+
+/* ---- signals ---- */
+
+void signals_block(void)
+{
+        sigset_t signals;
+
+        (void)sigemptyset(&signals);
+        (void)sigaddset(&signals, SIGTERM);
+        (void)sigaddset(&signals, SIGINT);
+        (void)sigaddset(&signals, SIGHUP);
+        (void)sigaddset(&signals, SIGCHLD);
+        (void)sigprocmask(SIG_BLOCK, &signals, NULL);
+        (void)signal(SIGPIPE, SIG_IGN);
+}
+
+static int add_signal(struct daemon *daemon, int number, int64_t priority, sd_event_signal_handler_t handler)
+{
+        sd_event_source *source = NULL;
+
+        int r = sd_event_add_signal(daemon->parts.event, &source, number, handler, daemon);
+        if (r >= 0)
+                r = sd_event_source_set_priority(source, priority);
+        if (r >= 0)
+                r = sd_event_source_set_floating(source, true);
+        sd_event_source_unref(source);
+        return r;
+}
 
 /* ---- exit ---- */
 
@@ -240,7 +267,12 @@ static int build_loop(struct daemon *daemon)
         r = sd_event_new(&daemon->parts.event);
         if (r < 0)
                 return r;
-        r = signals_add(daemon->parts.event, on_stop_signal, on_reload_signal, daemon);
+        /* A stop goes before all other sources, so that nothing new is started once it was asked for. */
+        r = add_signal(daemon, SIGTERM, SD_EVENT_PRIORITY_IMPORTANT, on_stop_signal);
+        if (r >= 0)
+                r = add_signal(daemon, SIGINT, SD_EVENT_PRIORITY_IMPORTANT, on_stop_signal);
+        if (r >= 0)
+                r = add_signal(daemon, SIGHUP, SD_EVENT_PRIORITY_NORMAL, on_reload_signal);
         if (r < 0)
                 return r;
         return sd_event_set_watchdog(daemon->parts.event, true);

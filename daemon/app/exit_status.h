@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
@@ -17,12 +16,3 @@ enum exit_status {
         EXIT_STATUS_CONFIG = EX_CONFIG,     /* invalid configuration */
         EXIT_STATUS_TIMEOUT = 124,          /* --timeout expired, as in timeout(1) */
 };
-
-struct monitor_counts;
-
-/* All jobs have ended, with exit_when = done; `abandoned` deliveries. */
-enum exit_status exit_status_when_done(const struct monitor_counts *counts, size_t abandoned);
-
-/* The round of --once has ended, whatever the jobs' outcomes; `hook_unrecorded`: a result of a hook is not.
- */
-enum exit_status exit_status_of_round(const struct monitor_counts *counts, bool hook_unrecorded);

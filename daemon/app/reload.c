@@ -20,7 +20,6 @@
 #include <time.h>
 
 #include "app/check.h"
-#include "app/config_changes.h"
 #include "app/summary.h"
 #include "config/config_load.h"
 #include "journal/message_ids.h"

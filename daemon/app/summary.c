@@ -4,10 +4,13 @@
 
 #include "app/summary.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "app/exit_status.h"
 #include "journal/message_ids.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/timespan.h"
 #include "version.h"
@@ -135,4 +138,133 @@ void summary_log_daily(struct journal *journal, const struct config *config,
                 "least every %s; %u request%s in the last hour.",
                 counts->watched, plural(counts->watched), counts->open, counts->succeeded, counts->failed,
                 timespan_format_rough(round_us, round), counts->spent_hour, plural(counts->spent_hour));
+}
+
+/* ---- what a reload has changed ---- */
+
+#define NAMED_MAX 10
+
+/* Only a job has an id, others 0. Jobs are the same if their ids are, whatever their names. */
+struct item {
+        uint64_t id;
+        const char *name; /* of a job perhaps NULL */
+};
+
+struct item_set {
+        struct item *items; /* sorted */
+        size_t count;
+};
+
+static int compare_items(const void *left_pointer, const void *right_pointer)
+{
+        const struct item *left = left_pointer, *right = right_pointer;
+
+        if (left->id != right->id)
+                return left->id < right->id ? -1 : 1;
+        return left->id == 0 ? strcmp(left->name, right->name) : 0;
+}
+
+/* What a configuration has of a kind: an array of structs that begin with a name. */
+static struct item_set collect(const void *sections, size_t count, size_t size, bool are_jobs)
+{
+        struct item_set set = { memory_need(calloc(count + 1, sizeof(*set.items))), count };
+
+        for (size_t i = 0; i < count; i++) {
+                const void *section = (const char *)sections + i * size;
+                set.items[i].name = *(char *const *)section;
+                set.items[i].id = are_jobs ? ((const struct job_config *)section)->id : 0;
+        }
+        qsort(set.items, count, sizeof(*set.items), compare_items);
+        return set;
+}
+
+static bool contains(const struct item_set *set, const struct item *item)
+{
+        return bsearch(item, set->items, set->count, sizeof(*set->items), compare_items) != NULL;
+}
+
+static void print_item(FILE *file, const struct item *item)
+{
+        if (item->id == 0)
+                (void)fputs(item->name, file);
+        else if (item->name == NULL)
+                (void)fprintf(file, "%" PRIu64, item->id);
+        else
+                (void)fprintf(file, "%" PRIu64 " (%s)", item->id, item->name);
+}
+
+/* Prints what the other set lacks, as in "2 added: A, B" after `before`. Returns what to print before more.
+ */
+static const char *print_lacking(FILE *file, const char *before, const char *what, const struct item_set *set,
+                                 const struct item_set *other)
+{
+        size_t lacking = 0, shown = 0;
+
+        for (size_t i = 0; i < set->count; i++)
+                lacking += !contains(other, &set->items[i]);
+        if (lacking == 0)
+                return before;
+        (void)fprintf(file, "%s%zu %s: ", before, lacking, what);
+        for (size_t i = 0; i < set->count && shown < NAMED_MAX; i++)
+                if (!contains(other, &set->items[i])) {
+                        (void)fputs(shown++ > 0 ? ", " : "", file);
+                        print_item(file, &set->items[i]);
+                }
+        if (lacking > shown)
+                (void)fprintf(file, " and %zu more", lacking - shown);
+        return "; ";
+}
+
+/* Prints "4 jobs (1 added: 14)". */
+static void print_changes(FILE *file, const char *noun, struct item_set old, struct item_set new)
+{
+        static const char begin[] = " (";
+
+        (void)fprintf(file, "%zu %s%s", new.count, noun, plural(new.count));
+        const char *before = print_lacking(file, begin, "added", &new, &old);
+        before = print_lacking(file, before, "removed", &old, &new);
+        (void)fputs(before != begin ? ")" : "", file);
+        free(old.items);
+        free(new.items);
+}
+
+char *config_changes_text(const struct config *old, const struct config *new)
+{
+        char *text = NULL;
+        size_t size = 0;
+        FILE *file = memory_need(open_memstream(&text, &size));
+
+        print_changes(file, "job", collect(old->jobs, old->job_count, sizeof(*old->jobs), true),
+                      collect(new->jobs, new->job_count, sizeof(*new->jobs), true));
+        if (old->discover_count > 0 || new->discover_count > 0) {
+                (void)fputs(", ", file);
+                print_changes(file, "[discover] section",
+                              collect(old->discovers, old->discover_count, sizeof(*old->discovers), false),
+                              collect(new->discovers, new->discover_count, sizeof(*new->discovers), false));
+        }
+        (void)fputs(", ", file);
+        print_changes(file, "hook", collect(old->hooks, old->hook_count, sizeof(*old->hooks), false),
+                      collect(new->hooks, new->hook_count, sizeof(*new->hooks), false));
+        if (fclose(file) != 0)
+                memory_exhausted();
+        return text;
+}
+
+/* ---- exit status ---- */
+
+enum exit_status exit_status_when_done(const struct monitor_counts *counts, size_t abandoned)
+{
+        return counts->failed > 0 || abandoned > 0 ? EXIT_STATUS_JOB_FAILED : EXIT_STATUS_SUCCESS;
+}
+
+enum exit_status exit_status_of_round(const struct monitor_counts *counts, bool hook_unrecorded)
+{
+        if (counts->report_error < 0 || counts->unrecorded > 0 || hook_unrecorded)
+                return EXIT_STATUS_STATE;
+        if (counts->failure == FAILURE_REFUSED || counts->search_failure == FAILURE_REFUSED)
+                return EXIT_STATUS_REFUSED;
+        if (counts->failure != FAILURE_NONE || counts->search_failure != FAILURE_NONE ||
+            counts->unanswered > 0)
+                return EXIT_STATUS_API;
+        return counts->not_found > 0 ? EXIT_STATUS_JOB_FAILED : EXIT_STATUS_SUCCESS;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "app/exit_status.h"
 #include "config/config.h"
 #include "journal/journal.h"
 #include "monitor/monitor.h"
@@ -11,7 +13,7 @@
 
 /*
  * Log what is watched after a start, with the number of pending deliveries, or after a reload, with what it
- * changed (config_changes.h); and warn if the rate limits do not allow `interval`.
+ * changed (config_changes_text()); and warn if the rate limits do not allow `interval`.
  */
 void summary_log_start(struct journal *journal, const struct config *config,
                        const struct monitor_counts *counts, size_t pending);
@@ -30,3 +32,16 @@ char *summary_of_end(const struct monitor_counts *counts, size_t abandoned);
 /* Logs the daily summary. */
 void summary_log_daily(struct journal *journal, const struct config *config,
                        const struct monitor_counts *counts);
+
+/*
+ * What a reload has changed: "4 jobs (1 added: 87654323 (members-import); 1 removed: 87654321), 3 hooks". Up
+ * to ten of each are named. malloc()ed. When memory runs out, the process ends.
+ */
+char *config_changes_text(const struct config *old, const struct config *new);
+
+/* All jobs have ended, with exit_when = done; `abandoned` deliveries. */
+enum exit_status exit_status_when_done(const struct monitor_counts *counts, size_t abandoned);
+
+/* The round of --once has ended, whatever the jobs' outcomes; `hook_unrecorded`: a result of a hook is not.
+ */
+enum exit_status exit_status_of_round(const struct monitor_counts *counts, bool hook_unrecorded);

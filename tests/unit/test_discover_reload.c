@@ -2,6 +2,7 @@
 
 /* New jobs of an account: what a reload changes, and --once. */
 
+#include "app/summary.h"
 #include "discover_fixture.h"
 
 /* ---- reload ---- */

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What is valid for an exec or url hook but probably not meant, for --check. Each returns a malloc()ed text
- * that names the reason and what to write instead, or NULL if there is nothing to say.
+ * What is valid but probably not meant, or does not work in the service, for --check. Each returns a
+ * malloc()ed text that names the reason and what to write or do instead, or NULL if there is nothing to say.
  */
 
 /* Operators and variables of a shell, which no shell interprets. */
@@ -17,3 +17,6 @@ char *hook_advice_specifier(const char *key, const char *value);
 
 /* Programs that the sandbox of the services hides. */
 char *hook_advice_sandbox(const char *command);
+
+/* Why the service, whose unit is `unit`, cannot write [metrics] textfile. */
+char *metrics_advice(const char *textfile, const char *unit);

@@ -41,16 +41,6 @@ void control_list_read(struct control_list *list)
         state_queue(list->control->parts.state, &list->operation);
 }
 
-bool control_has_hook(const struct control *control, const char *name)
-{
-        const struct config *config = *control->parts.config;
-
-        for (size_t i = 0; i < config->hook_count; i++)
-                if (strcmp(config->hooks[i].name, name) == 0)
-                        return true;
-        return false;
-}
-
 void control_fail_hook(const struct control *control, struct bus_call *call, const char *name)
 {
         const struct config *config = *control->parts.config;

@@ -60,14 +60,6 @@ static int run(struct state_operation *operation, struct store *store)
         return 0;
 }
 
-static bool is_configured(const struct config *config, const char *hook)
-{
-        for (size_t i = 0; i < config->hook_count; i++)
-                if (strcmp(config->hooks[i].name, hook) == 0)
-                        return true;
-        return false;
-}
-
 /* The wall clock at a time of clock_process_us(). */
 static uint64_t wall_us(uint64_t process_us)
 {
@@ -93,7 +85,8 @@ static void put_delivery(const struct list_deliveries *list, const struct listed
                 bus_put_number(call, "NextUSec", wall_us(delivery->next_us));
         control_put_text(call, "Error", &listed->error);
         bus_put_flag(call, "Configured",
-                     is_configured(*list->base.control->parts.config, text_or_empty(&listed->hook)));
+                     config_find_hook(*list->base.control->parts.config, text_or_empty(&listed->hook)) !=
+                             NULL);
         bus_row_end(call);
 }
 

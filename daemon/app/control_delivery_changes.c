@@ -60,9 +60,7 @@ void control_drop(void *userdata, struct bus_call *call, const struct bus_id_lis
 /* ---- GetDelivery ---- */
 
 struct get_delivery {
-        struct state_operation operation;
-        const struct control *control;
-        struct bus_call *call;
+        struct control_list base;
         uint64_t id;
         struct stored_delivery found;
         bool is_found;
@@ -70,7 +68,7 @@ struct get_delivery {
 
 static int get_run(struct state_operation *operation, struct store *store)
 {
-        struct get_delivery *get = CONTAINER_OF(operation, struct get_delivery, operation);
+        struct get_delivery *get = CONTAINER_OF(operation, struct get_delivery, base.operation);
 
         stored_delivery_clear(&get->found);
         int r = store_get_delivery(store, get->id, &get->found);
@@ -82,7 +80,7 @@ static const char *state_of(const struct get_delivery *get)
 {
         switch (get->found.state) {
         case DELIVERY_PENDING:
-                return outbox_is_delivering(get->control->parts.outbox, get->id) ? "running" : "pending";
+                return outbox_is_delivering(get->base.control->parts.outbox, get->id) ? "running" : "pending";
         case DELIVERY_FAILED:
                 return "failed";
         case DELIVERY_DONE:
@@ -95,25 +93,25 @@ static void put_delivery(struct get_delivery *get)
 {
         const struct stored_delivery *found = &get->found;
 
-        bus_row_begin(get->call);
-        bus_put_number(get->call, "Id", get->id);
-        bus_put_text(get->call, "Hook", found->hook.data, found->hook.size, 0);
-        bus_put_string(get->call, "State", state_of(get));
-        bus_put_count(get->call, "Attempts", found->delivery.attempts);
-        bus_put_text(get->call, "Error", found->error.data, found->error.size, 0);
-        bus_row_end(get->call);
-        bus_call_send(get->call);
+        bus_row_begin(get->base.call);
+        bus_put_number(get->base.call, "Id", get->id);
+        bus_put_text(get->base.call, "Hook", found->hook.data, found->hook.size, 0);
+        bus_put_string(get->base.call, "State", state_of(get));
+        bus_put_count(get->base.call, "Attempts", found->delivery.attempts);
+        bus_put_text(get->base.call, "Error", found->error.data, found->error.size, 0);
+        bus_row_end(get->base.call);
+        bus_call_send(get->base.call);
 }
 
 static void get_done(struct state_operation *operation, int r)
 {
         CLEANUP(cleanup_free)
-        struct get_delivery *get = CONTAINER_OF(operation, struct get_delivery, operation);
+        struct get_delivery *get = CONTAINER_OF(operation, struct get_delivery, base.operation);
 
         if (r < 0)
-                control_fail_state(get->call, operation);
+                control_fail_state(get->base.call, operation);
         else if (!get->is_found)
-                fail_unknown(get->call, get->id);
+                fail_unknown(get->base.call, get->id);
         else
                 put_delivery(get);
         stored_delivery_clear(&get->found);
@@ -148,10 +146,7 @@ void control_get_delivery(void *userdata, struct bus_call *call, uint64_t id)
                 put_test(call, &test);
                 return;
         }
-        struct get_delivery *get = memory_need(calloc(1, sizeof(*get)));
-        get->operation = (struct state_operation){ .run = get_run, .done = get_done, .only_reads = true };
-        get->control = control;
-        get->call = call;
+        struct get_delivery *get = control_list_new(control, call, sizeof(*get), get_run, get_done);
         get->id = id;
-        state_queue(control->parts.state, &get->operation);
+        control_list_read(&get->base);
 }

@@ -13,9 +13,7 @@
 #define RESULT_MAX ((size_t)1024 * 1024)
 
 struct get_job {
-        struct state_operation operation;
-        const struct control *control;
-        struct bus_call *call;
+        struct control_list base;
         uint64_t id;
         struct job_row row;
         uint64_t pending, failed; /* deliveries */
@@ -30,7 +28,7 @@ static void get_free(struct get_job *get)
 
 static int run(struct state_operation *operation, struct store *store)
 {
-        struct get_job *get = CONTAINER_OF(operation, struct get_job, operation);
+        struct get_job *get = CONTAINER_OF(operation, struct get_job, base.operation);
 
         struct listed_job job = { .has_event = false };
 
@@ -63,41 +61,41 @@ static void put_watched(const struct get_job *get)
 {
         struct watched_job watched;
 
-        if (!monitor_find(get->control->parts.monitor, get->id, &watched))
+        if (!monitor_find(get->base.control->parts.monitor, get->id, &watched))
                 return;
         if (watched.hooks == NULL)
-                put_all_hooks(get->call, *get->control->parts.config);
+                put_all_hooks(get->base.call, *get->base.control->parts.config);
         else
-                bus_put_strings(get->call, "Hooks", watched.hooks->items);
+                bus_put_strings(get->base.call, "Hooks", watched.hooks->items);
         if (watched.interval_us != 0)
-                bus_put_number(get->call, "IntervalUSec", watched.interval_us);
+                bus_put_number(get->base.call, "IntervalUSec", watched.interval_us);
 }
 
 static void put_job(struct get_job *get)
 {
         const struct job_record *record = &get->row.stored.record;
 
-        bus_row_begin(get->call);
-        job_row_put(get->control, get->call, &get->row, &get->durations);
-        control_put_text(get->call, "Guid", &record->guid);
-        control_put_text(get->call, "CreatedOn", &record->created_on);
-        control_put_text(get->call, "UpdatedOn", &record->updated_on);
-        control_put_text(get->call, "Files", &record->files);
+        bus_row_begin(get->base.call);
+        job_row_put(get->base.control, get->base.call, &get->row, &get->durations);
+        control_put_text(get->base.call, "Guid", &record->guid);
+        control_put_text(get->base.call, "CreatedOn", &record->created_on);
+        control_put_text(get->base.call, "UpdatedOn", &record->updated_on);
+        control_put_text(get->base.call, "Files", &record->files);
         put_watched(get);
-        bus_put_count(get->call, "Deliveries", (uint32_t)get->pending);
-        bus_put_count(get->call, "FailedDeliveries", (uint32_t)get->failed);
-        bus_row_end(get->call);
-        bus_call_send(get->call);
+        bus_put_count(get->base.call, "Deliveries", (uint32_t)get->pending);
+        bus_put_count(get->base.call, "FailedDeliveries", (uint32_t)get->failed);
+        bus_row_end(get->base.call);
+        bus_call_send(get->base.call);
 }
 
 static void done(struct state_operation *operation, int r)
 {
-        struct get_job *get = CONTAINER_OF(operation, struct get_job, operation);
+        struct get_job *get = CONTAINER_OF(operation, struct get_job, base.operation);
 
         if (r < 0)
-                control_fail_state(get->call, operation);
+                control_fail_state(get->base.call, operation);
         else if (!get->row.is_watched && !get->row.is_stored)
-                bus_call_fail(get->call, BUS_NO_SUCH_JOB, "no such job: %" PRIu64, get->id);
+                bus_call_fail(get->base.call, BUS_NO_SUCH_JOB, "no such job: %" PRIu64, get->id);
         else
                 put_job(get);
         get_free(get);
@@ -106,14 +104,11 @@ static void done(struct state_operation *operation, int r)
 void control_get_job(void *userdata, struct bus_call *call, uint64_t job)
 {
         const struct control *control = userdata;
-        struct get_job *get = memory_need(calloc(1, sizeof(*get)));
+        struct get_job *get = control_list_new(control, call, sizeof(*get), run, done);
         struct watched_job watched;
 
-        get->control = control;
-        get->call = call;
         get->id = job;
         if (monitor_find(control->parts.monitor, job, &watched))
                 job_row_watch(&get->row, &watched);
-        get->operation = (struct state_operation){ .run = run, .done = done, .only_reads = true };
-        state_queue(control->parts.state, &get->operation);
+        control_list_read(&get->base);
 }

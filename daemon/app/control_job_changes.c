@@ -96,7 +96,7 @@ static bool join_hooks(const struct control *control, struct bus_call *call, cha
         CLEANUP(cleanup_free) char *names = NULL;
 
         for (; hooks != NULL && *hooks != NULL; hooks++) {
-                if (!control_has_hook(control, *hooks)) {
+                if (config_find_hook(*control->parts.config, *hooks) == NULL) {
                         control_fail_hook(control, call, *hooks);
                         return false;
                 }

@@ -40,9 +40,6 @@ void control_list_read(struct control_list *list);
 /* The call ends with an error: an operation of the state has failed. */
 void control_fail_state(struct bus_call *call, const struct state_operation *operation);
 
-/* Whether a hook is configured. */
-bool control_has_hook(const struct control *control, const char *name);
-
 /* The call ends with an error: no such hook is configured; one with a similar name is named. */
 void control_fail_hook(const struct control *control, struct bus_call *call, const char *name);
 

@@ -16,9 +16,7 @@
 #include "util/text.h"
 
 struct test_hook {
-        struct state_operation operation;
-        const struct control *control;
-        struct bus_call *call;
+        struct control_list base;
         const char *hook; /* its name, borrowed from the call */
         enum event_kind kind;
         struct event event;
@@ -27,7 +25,7 @@ struct test_hook {
 /* The record of a job, as if it had gone: its texts are those that are recorded. */
 static int test_run(struct state_operation *operation, struct store *store)
 {
-        struct test_hook *test = CONTAINER_OF(operation, struct test_hook, operation);
+        struct test_hook *test = CONTAINER_OF(operation, struct test_hook, base.operation);
 
         test->event.kind = EVENT_GONE;
         return store_fill_event(store, &test->event);
@@ -39,7 +37,7 @@ static void name_job(struct test_hook *test)
         uint64_t id = test->event.record.id;
         struct watched_job job;
 
-        if (monitor_find(test->control->parts.monitor, id, &job) && job.name != NULL)
+        if (monitor_find(test->base.control->parts.monitor, id, &job) && job.name != NULL)
                 text_from(job.name, strlen(job.name), &test->event.job_name);
 }
 
@@ -50,26 +48,27 @@ static void start(struct test_hook *test)
         test->event.kind = test->kind;
         name_job(test);
         test_event_complete(&test->event);
-        int r = outbox_start_test(test->control->parts.outbox, test->hook, &test->event,
-                                  bus_call_uid(test->call), &id);
+        int r = outbox_start_test(test->base.control->parts.outbox, test->hook, &test->event,
+                                  bus_call_uid(test->base.call), &id);
         switch (-r) {
         case 0:
-                bus_reply_number(test->call, id);
-                bus_call_send(test->call);
+                bus_reply_number(test->base.call, id);
+                bus_call_send(test->base.call);
                 break;
         case ENOENT:
-                bus_call_fail(test->call, BUS_NO_SUCH_HOOK, "no such hook: %s", test->hook);
+                bus_call_fail(test->base.call, BUS_NO_SUCH_HOOK, "no such hook: %s", test->hook);
                 break;
         case EBUSY:
-                bus_call_fail(test->call, BUS_BUSY, "%d tests of hooks are running", HOOK_TESTS_RUNNING_MAX);
+                bus_call_fail(test->base.call, BUS_BUSY, "%d tests of hooks are running",
+                              HOOK_TESTS_RUNNING_MAX);
                 break;
         case EAGAIN:
-                bus_call_fail(test->call, BUS_BUSY,
+                bus_call_fail(test->base.call, BUS_BUSY,
                               "as many attempts of hook %s are in progress as its 'parallel' permits",
                               test->hook);
                 break;
         default:
-                bus_call_fail(test->call, BUS_FAILED, "cannot test the hook: %s", strerror(-r));
+                bus_call_fail(test->base.call, BUS_FAILED, "cannot test the hook: %s", strerror(-r));
                 break;
         }
 }
@@ -82,10 +81,10 @@ static void test_free(struct test_hook *test)
 
 static void test_done(struct state_operation *operation, int r)
 {
-        struct test_hook *test = CONTAINER_OF(operation, struct test_hook, operation);
+        struct test_hook *test = CONTAINER_OF(operation, struct test_hook, base.operation);
 
         if (r < 0)
-                control_fail_state(test->call, operation);
+                control_fail_state(test->base.call, operation);
         else
                 start(test);
         test_free(test);
@@ -112,16 +111,13 @@ void control_test_hook(void *userdata, struct bus_call *call, const struct bus_t
                 fail_event(call, arguments->event);
                 return;
         }
-        if (!control_has_hook(control, arguments->hook)) {
+        if (config_find_hook(*control->parts.config, arguments->hook) == NULL) {
                 control_fail_hook(control, call, arguments->hook);
                 return;
         }
-        struct test_hook *test = memory_need(calloc(1, sizeof(*test)));
-        test->control = control;
-        test->call = call;
+        struct test_hook *test = control_list_new(control, call, sizeof(*test), test_run, test_done);
         test->hook = arguments->hook;
         test->kind = kind;
         test->event.record.id = arguments->job;
-        test->operation = (struct state_operation){ .run = test_run, .done = test_done, .only_reads = true };
-        state_queue(control->parts.state, &test->operation);
+        control_list_read(&test->base);
 }

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "config/types.h"
 
@@ -70,4 +71,12 @@ const char *config_state_directory(const struct config *config)
         if (config->state_directory[0] != '\0')
                 return config->state_directory;
         return given != NULL && given[0] != '\0' ? given : fallback;
+}
+
+const struct hook_config *config_find_hook(const struct config *config, const char *name)
+{
+        for (size_t i = 0; i < config->hook_count; i++)
+                if (strcmp(config->hooks[i].name, name) == 0)
+                        return &config->hooks[i];
+        return NULL;
 }

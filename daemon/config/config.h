@@ -221,3 +221,6 @@ int config_print(const struct config *config, FILE *file);
  * configuration or the environment, or is static.
  */
 const char *config_state_directory(const struct config *config);
+
+/* The hook of this name, or NULL. */
+const struct hook_config *config_find_hook(const struct config *config, const char *name);

@@ -216,22 +216,15 @@ const struct outbox_parts *outbox_parts(const struct outbox *outbox)
         return &outbox->parts;
 }
 
-static const struct hook_load *load_of(const struct config *config, const struct outbox_load *load,
-                                       const char *hook)
-{
-        for (size_t i = 0; load != NULL && i < config->hook_count; i++)
-                if (strcmp(config->hooks[i].name, hook) == 0)
-                        return &load->hooks[i];
-        return NULL;
-}
-
 void outbox_reread(struct outbox *outbox, const struct config *config, const struct outbox_load *load,
                    const uint64_t dropped[], size_t count)
 {
         for (size_t i = 0; i < outbox->queue_count; i++) {
-                struct hook_queue *queue = outbox->queues[i];
+                const struct hook_config *hook = config_find_hook(config, outbox->queues[i]->name);
+                const bool is_known = load != NULL && hook != NULL;
 
-                hook_queue_reread(queue, load_of(config, load, queue->name), dropped, count);
+                hook_queue_reread(outbox->queues[i], is_known ? &load->hooks[hook - config->hooks] : NULL,
+                                  dropped, count);
         }
 }
 
@@ -277,14 +270,6 @@ static void log_removed(const struct outbox *outbox, const struct outbox_load *l
                         "Deliveries are pending for hooks that are not configured: %s. They are kept "
                         "for %s, and delivered if the hook is configured again.",
                         load->removed, timespan_format(outbox->parts.config->state_keep_us, keep));
-}
-
-static bool has_hook(const struct config *config, const char *name)
-{
-        for (size_t i = 0; i < config->hook_count; i++)
-                if (strcmp(config->hooks[i].name, name) == 0)
-                        return true;
-        return false;
 }
 
 /* For the first configuration that has unit hooks. */
@@ -365,7 +350,7 @@ static void apply_setups(struct outbox *outbox, const struct config *config, str
                          const struct outbox_load *load)
 {
         for (size_t i = 0; i < outbox->queue_count; i++)
-                if (!has_hook(config, outbox->queues[i]->name))
+                if (config_find_hook(config, outbox->queues[i]->name) == NULL)
                         hook_queue_remove(outbox->queues[i]);
         for (size_t i = 0; i < setups->count; i++) {
                 if (setups->queues[i] != NULL)

@@ -58,14 +58,6 @@ DEFINE_CLEANUP(struct change, change_free)
 
 /* ---- on the writer's thread ---- */
 
-static bool is_configured(const struct config *config, const char *hook)
-{
-        for (size_t i = 0; i < config->hook_count; i++)
-                if (strcmp(config->hooks[i].name, hook) == 0)
-                        return true;
-        return false;
-}
-
 static int retry_all(struct change *change, struct store *store)
 {
         int r = 0;
@@ -91,7 +83,7 @@ static int check(struct change *change, struct store *store)
                         return r;
                 if (r == 0 || delivery->state == DELIVERY_DONE)
                         return -ENOENT;
-                if (!change->drops && !is_configured(change->config, delivery->hook.data))
+                if (!change->drops && config_find_hook(change->config, delivery->hook.data) == NULL)
                         return -ENXIO;
         }
         return 0;

@@ -32,24 +32,14 @@ static uint64_t *sorted_jobs(const struct config *config)
         return jobs;
 }
 
-/* Returns the position of the hook in the configuration; hook_count if it is not there. */
-static size_t find_hook(const struct config *config, const char *name)
-{
-        size_t i = 0;
-
-        while (i < config->hook_count && strcmp(config->hooks[i].name, name) != 0)
-                i++;
-        return i;
-}
-
 static void take_pending(void *userdata, const char *hook, uint64_t count)
 {
         const struct reading *reading = userdata;
         struct outbox_load *load = reading->load;
-        size_t position = find_hook(reading->config, hook);
+        const struct hook_config *configured = config_find_hook(reading->config, hook);
 
-        if (position < load->hook_count) {
-                load->hooks[position].pending = count;
+        if (configured != NULL) {
+                load->hooks[configured - reading->config->hooks].pending = count;
                 return;
         }
         CLEANUP(cleanup_free) char *before = load->removed;
@@ -61,13 +51,13 @@ static void take_abandoned(void *userdata, uint64_t job_id, bool job_is_added, c
 {
         const struct reading *reading = userdata;
         const struct config *config = reading->config;
-        size_t position = find_hook(config, hook);
+        const struct hook_config *configured = config_find_hook(config, hook);
 
         /* 0: of the API. With [discover], any job may have been discovered. */
-        if (position < config->hook_count &&
+        if (configured != NULL &&
             (job_id == 0 || job_is_added || config->discover_count > 0 ||
              bsearch(&job_id, reading->jobs, config->job_count, sizeof(job_id), id_compare) != NULL))
-                reading->load->hooks[position].abandoned++;
+                reading->load->hooks[configured - config->hooks].abandoned++;
 }
 
 int outbox_load(struct store *store, const struct config *config, struct outbox_load **ret_load)

@@ -38,7 +38,8 @@ def shell_commands(text):
 def inline_commands(text):
     """Those in the sentences of a text in Markdown."""
     sentences = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
-    return [command for command in re.findall("`([^`]+)`", sentences) if re.fullmatch(INLINE, command)]
+    spans = [" ".join(span.split()) for span in re.findall("`([^`]+)`", sentences)]
+    return [command for command in spans if re.fullmatch(INLINE, command)]
 
 
 def plain(text):

@@ -27,6 +27,7 @@ _jobwatchctl() {
         [statuses]=''
         [timeline]='--since --output'
         [report]='--output --follow'
+        [doctor]='--report'
         [metrics]=''
     )
     local options='--instance --json --no-legend --no-pager --no-ask-password --help --version'

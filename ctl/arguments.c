@@ -63,6 +63,8 @@ static const struct option_row {
         { "job", CODE_OF_COMMAND, "ID", OPTION_JOB, "make it up from this job" },
         { "output", 'o', "FILE", OPTION_OUTPUT, "the file to write; -: standard output" },
         { "follow", CODE_OF_COMMAND, NULL, OPTION_FOLLOW, "write it again at each event" },
+        { "report", CODE_OF_COMMAND, NULL, OPTION_REPORT,
+          "a text for the developers, without names and secrets" },
 };
 
 #define OPTION_COUNT (sizeof(option_rows) / sizeof(*option_rows))
@@ -104,7 +106,8 @@ void print_help(void)
                 (void)printf("%*s%s\n", width < 30 ? 30 - width : 1, "", row->help);
         }
         (void)printf("\nExit status: 0 done, well, or succeeded; 1 a job failed or is gone, a delivery\n"
-                     "failed, or status names problems; status --check: 1 warning; 2 critical;\n"
+                     "failed, status names problems, or doctor found a failure; status --check: 1 warning; 2 "
+                     "critical;\n"
                      "3 unknown; 64 invalid command line; 66 no such job, hook or delivery;\n"
                      "69 service not available; 70 out of memory, or unexpected reply;\n"
                      "74 output or state not written; 77 not permitted; 124 --timeout expired;\n"
@@ -260,6 +263,7 @@ static int apply_of_command(struct arguments *arguments, const struct option_row
         case OPTION_ANY:
         case OPTION_PENDING:
         case OPTION_FOLLOW:
+        case OPTION_REPORT:
                 return 0;
         }
         return 0;

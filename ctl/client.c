@@ -62,7 +62,7 @@ static char *service_name(const char *instance)
         return format_message("org.jobwatchd1.%s", path + strlen("/x/"));
 }
 
-enum exit_status client_open(struct client *client, const char *instance, bool ask_password)
+int client_connect(struct client *client, const char *instance, bool ask_password)
 {
         *client = (struct client){
                 .name = service_name(instance),
@@ -73,6 +73,13 @@ enum exit_status client_open(struct client *client, const char *instance, bool a
         int r = sd_bus_open_system(&client->bus);
         if (r >= 0)
                 r = sd_bus_set_allow_interactive_authorization(client->bus, ask_password);
+        return r < 0 ? r : 0;
+}
+
+enum exit_status client_open(struct client *client, const char *instance, bool ask_password)
+{
+        int r = client_connect(client, instance, ask_password);
+
         if (r >= 0)
                 return EXIT_STATUS_SUCCESS;
         print_error("cannot connect to the system bus: %s; check that dbus.service is running", strerror(-r));

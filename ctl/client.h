@@ -34,6 +34,10 @@ struct client {
  * this fails.
  */
 enum exit_status client_open(struct client *client, const char *instance, bool ask_password);
+
+/* The same without a message: returns 0 or a negative errno. */
+int client_connect(struct client *client, const char *instance, bool ask_password);
+
 void client_close(struct client *client);
 
 /* From now on, calls and waiting take at most this time together. */

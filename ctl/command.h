@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "ctl/exit_status.h"
@@ -26,6 +27,7 @@ enum option_bit {
         OPTION_CHECK = 1 << 16,
         OPTION_OUTPUT = 1 << 20,
         OPTION_FOLLOW = 1 << 21,
+        OPTION_REPORT = 1 << 22,
 };
 
 struct context;
@@ -45,6 +47,7 @@ struct command {
         unsigned least, most; /* number of words; `most` 0: any */
         unsigned options;     /* bits of enum option_bit */
         unsigned instead;     /* an option that stands for the words */
+        bool without_bus;     /* run it even if there is no bus */
         enum exit_status (*run)(struct context *context);
 };
 
@@ -69,4 +72,5 @@ enum exit_status command_test_hook(struct context *context);
 enum exit_status command_statuses(struct context *context);
 enum exit_status command_timeline(struct context *context);
 enum exit_status command_report(struct context *context);
+enum exit_status command_doctor(struct context *context);
 enum exit_status command_metrics(struct context *context);

@@ -11,13 +11,24 @@
 #include "ctl/context.h"
 #include "version.h"
 
+static enum exit_status open_client(struct context *context)
+{
+        const struct arguments *arguments = context->arguments;
+        const bool ask_password = !arguments->no_ask_password;
+
+        if (!arguments->command->without_bus)
+                return client_open(&context->client, arguments->instance, ask_password);
+        if (client_connect(&context->client, arguments->instance, ask_password) < 0)
+                context->client.bus = sd_bus_unref(context->client.bus);
+        return EXIT_STATUS_SUCCESS;
+}
+
 static enum exit_status run(const struct arguments *arguments)
 {
         struct context context = { .arguments = arguments };
 
         output_init(&context.output, arguments->json, !arguments->no_legend, !arguments->no_pager);
-        enum exit_status status =
-                client_open(&context.client, arguments->instance, !arguments->no_ask_password);
+        enum exit_status status = open_client(&context);
         if (status == EXIT_STATUS_SUCCESS)
                 status = arguments->command->run(&context);
         else if ((arguments->given & OPTION_CHECK) != 0)

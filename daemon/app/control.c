@@ -93,6 +93,7 @@ static const struct bus_operations operations = {
         .test_hook = control_test_hook,
         .get_delivery = control_get_delivery,
         .recent = control_recent,
+        .diagnose = control_diagnose,
 };
 
 int control_new(const struct control_parts *parts, struct control **ret_control)

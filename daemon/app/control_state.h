@@ -73,3 +73,4 @@ void control_drop(void *userdata, struct bus_call *call, const struct bus_id_lis
 void control_test_hook(void *userdata, struct bus_call *call, const struct bus_test_hook *arguments);
 void control_get_delivery(void *userdata, struct bus_call *call, uint64_t id);
 void control_recent(void *userdata, struct bus_call *call, const struct bus_recent *arguments);
+void control_diagnose(void *userdata, struct bus_call *call);

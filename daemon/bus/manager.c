@@ -202,6 +202,13 @@ static void start_recent(struct bus_call *call)
         target->operations->recent(target->userdata, call, recent);
 }
 
+static void start_diagnose(struct bus_call *call)
+{
+        const struct bus_target *target = call->userdata;
+
+        target->operations->diagnose(target->userdata, call);
+}
+
 static void start_metrics(struct bus_call *call)
 {
         const struct bus_target *target = call->userdata;
@@ -230,6 +237,7 @@ static const struct method methods[] = {
         { .name = "GetStatus", .start = start_get_status, .at_once = true }, /* also if the disk hangs */
         { .name = "Metrics", .start = start_metrics, .at_once = true },
         { .name = "Recent", .start = start_recent, .at_once = true },
+        { .name = "Diagnose", .start = start_diagnose, .at_once = true },
         { .name = "GetDelivery", .start = bus_start_get_delivery },
         { .name = "AddJobs", .action = MANAGE_JOBS, .start = bus_start_add_jobs },
         { .name = "RemoveJobs", .action = MANAGE_JOBS, .start = bus_start_remove_jobs },
@@ -333,6 +341,7 @@ static const sd_bus_vtable vtable[] = {
         METHOD("GetStatus", (NULL), ("a{sv}", status)),
         METHOD("Metrics", (NULL), ("s", text)),
         METHOD("Recent", ("a{sv}", filter), ("aa{sv}", jobs)),
+        METHOD("Diagnose", (NULL), ("aa{sv}", findings)),
         METHOD("GetDelivery", ("t", id), ("a{sv}", delivery)),
         METHOD("AddJobs", ("at", jobs, "a{sv}", options), ("aa{sv}", added)),
         ACTION("RemoveJobs", ("at", jobs)),

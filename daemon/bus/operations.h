@@ -103,4 +103,7 @@ struct bus_operations {
 
         /* This asks the API, which takes time, and changes nothing. */
         void (*recent)(void *userdata, struct bus_call *call, const struct bus_recent *arguments);
+
+        /* Likewise, but completes the call at once, with nothing until the API has answered. */
+        void (*diagnose)(void *userdata, struct bus_call *call);
 };

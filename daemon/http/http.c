@@ -241,6 +241,7 @@ static void on_transfer_done(struct curl_transfer *transfer, CURLcode code)
                 .outcome = outcome,
                 .status = http_response_status(response),
                 .retry_after_us = http_response_retry_after(response),
+                .date_us = http_response_date(response),
                 .body_size = response->body_size,
                 .shortage = shortage_of(request, outcome, code),
                 .untrusted = http_tls_is_untrusted(request->transfer.easy, code),

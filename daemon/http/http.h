@@ -46,6 +46,7 @@ struct http_end {
         enum http_outcome outcome;
         int status;              /* of the response; 0: none */
         uint64_t retry_after_us; /* from now, whichever form the header had; HTTP_RETRY_NONE: none */
+        uint64_t date_us;        /* Date of the response, in microseconds since 1970; 0: none */
         uint64_t body_size;      /* decoded bytes received */
         int shortage;        /* HTTP_UNCONNECTED, HTTP_IMPOSSIBLE: errno if no socket or no memory; else 0 */
         bool untrusted;      /* HTTP_TLS_FAILED: the certificate is from an authority that is not trusted */

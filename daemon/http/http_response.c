@@ -166,3 +166,13 @@ uint64_t http_response_retry_after(const struct http_response *response)
                 return HTTP_RETRY_NONE;
         return http_retry_after_parse(header->value, time(NULL));
 }
+
+uint64_t http_response_date(const struct http_response *response)
+{
+        struct curl_header *header = NULL;
+
+        if (curl_easy_header(response->easy, "Date", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+                return 0;
+        time_t date = curl_getdate(header->value, NULL);
+        return date > 0 ? (uint64_t)date * UINT64_C(1000000) : 0;
+}

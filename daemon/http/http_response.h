@@ -51,5 +51,8 @@ enum http_outcome http_response_finish(struct http_response *response, const str
 const char *http_response_detail(struct http_response *response, enum http_outcome outcome,
                                  const struct http_curl_result *result);
 
+/* When the server says that it was sent, in microseconds since 1970; 0: it does not. */
+uint64_t http_response_date(const struct http_response *response);
+
 /* The time from now in microseconds, or HTTP_RETRY_NONE. */
 uint64_t http_response_retry_after(const struct http_response *response);

@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "monitor/diagnosis.h"
 #include "monitor/discover_created.h"
 #include "monitor/discover_restart.h"
 #include "monitor/feed.h"
@@ -45,13 +46,15 @@ static void sleep_until(struct monitor *monitor, uint64_t wake_us)
                 deferred_start(monitor->idle);
 }
 
-/* Sends the request that a client waits for, if there is one. Returns when to call this again. */
-static uint64_t send_search(struct monitor *monitor, bool may_send, uint64_t now)
+/* Sends the requests that clients wait for. Returns when to call this again. */
+static uint64_t send_for_clients(struct monitor *monitor, bool may_send, uint64_t now)
 {
         struct planner_request request;
         uint64_t wake_us = USEC_NEVER;
 
         if (recent_next(monitor, may_send, now, &request, &wake_us))
+                requests_start(monitor, &request);
+        if (diagnosis_next(monitor, may_send, now, &request, &wake_us))
                 requests_start(monitor, &request);
         return wake_us;
 }
@@ -67,7 +70,7 @@ static void monitor_poll_due(struct monitor *monitor)
         outage_abandon_if_down(monitor);
         discover_update(monitor);
         manual_update(monitor);
-        uint64_t search_wake_us = send_search(monitor, sign_in_is_done(monitor, &token_wake_us), now);
+        uint64_t search_wake_us = send_for_clients(monitor, sign_in_is_done(monitor, &token_wake_us), now);
         while (sign_in_is_done(monitor, &token_wake_us) &&
                planner_next(monitor->planner, now, &request, &wake_us))
                 requests_start(monitor, &request);
@@ -206,6 +209,7 @@ struct monitor *monitor_free(struct monitor *monitor)
         failing_log_free(monitor->failing);
         job_changes_clear(&monitor->changes);
         discover_clear(monitor);
+        diagnosis_clear(monitor);
         planner_free(monitor->planner);
         job_table_clear(&monitor->jobs);
         manual_jobs_clear(&monitor->manual);
@@ -306,6 +310,7 @@ void monitor_set_api(struct monitor *monitor, struct nexudus *nexudus, struct se
         if (other_server) {
                 planner_reset_api(monitor->planner, monitor_now_us(monitor));
                 discover_reset(monitor);
+                monitor->seen = (struct diagnosis_seen){ .has_clock = false };
         }
         monitor->renew_again_us = 0;
         monitor->parts.nexudus = nexudus;

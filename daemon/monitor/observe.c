@@ -98,6 +98,17 @@ static void log_deleted(struct monitor *monitor, const struct job *job)
                                "%s: no longer in Nexudus. It had ended before, and stays as it was.", label);
 }
 
+/* Whether UpdatedOn tells of a change, which the feed relies on. */
+static void note_change(struct monitor *monitor, const struct job_memory *before,
+                        const struct job_record *record, const struct change *change)
+{
+        if (!before->recorded || !change->has_event || change->kind == EVENT_STALLED)
+                return;
+        monitor->seen.changes++;
+        if (before->updated == updated_on_digest(record))
+                monitor->seen.same_updated_on++;
+}
+
 void observe(struct monitor *monitor, struct planner_job *job, struct job_record *record)
 {
         bool was_missing = record == NULL || job->watch.not_found_count > 0;
@@ -112,7 +123,9 @@ void observe(struct monitor *monitor, struct planner_job *job, struct job_record
                 if (!observation.change.has_event)
                         log_deleted(monitor, job_of(job));
         } else {
+                const struct job_memory before = job->watch.memory;
                 observation = planner_take_record(monitor->planner, job, record, monitor_now_us(monitor));
+                note_change(monitor, &before, record, &observation.change);
                 seen = job_memory_of(record, observation.change.outcome);
         }
         if (was_missing)

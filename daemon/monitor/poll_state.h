@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "monitor/diagnosis_seen.h"
 #include "monitor/discover_state.h"
 #include "monitor/failing.h"
 #include "monitor/job_changes.h"
@@ -45,6 +46,7 @@ struct outage_events {
 };
 
 struct recent_search;
+struct diagnosis_run;
 
 /* See recent.h. */
 struct recent_searches {
@@ -69,6 +71,9 @@ struct monitor {
         struct request_counts request_counts;
         struct discover discover;
         struct recent_searches recent;
+        struct diagnosis_run *diagnosis; /* in progress, or the last one; NULL: none yet */
+        uint64_t diagnosis_share_us;     /* see recent.share_us */
+        struct diagnosis_seen seen;
         struct outage_log outage;
         struct outage_events outage_events;
         struct failing_log *failing;

@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "monitor/batch.h"
+#include "monitor/diagnosis.h"
 #include "monitor/feed.h"
 #include "monitor/recent.h"
 #include "monitor/response.h"
@@ -40,6 +41,8 @@ static void cancel(struct request_slot *slot)
         planner_requeue(planner, &slot->request, now);
         if (slot->request.kind == REQUEST_SEARCH)
                 recent_note_cancelled(slot->monitor);
+        if (slot->request.kind == REQUEST_DIAGNOSIS)
+                diagnosis_note_cancelled(slot->monitor);
         release(slot);
 }
 
@@ -51,14 +54,16 @@ void requests_count(struct monitor *monitor, enum endpoint endpoint, enum failur
         struct request_counts *counts = &monitor->request_counts;
 
         counts->results[endpoint][failure]++;
+        if (failure == FAILURE_THROTTLED)
+                monitor->seen.throttled_us = monitor_now_us(monitor);
         histogram_add(&counts->durations[endpoint], duration_us);
         if (failure == FAILURE_NONE)
                 counts->success_us = clock_wall_us();
 }
 
-static enum endpoint endpoint_of(const struct planner_request *request)
+static enum endpoint endpoint_of(const struct request_slot *slot)
 {
-        switch (request->kind) {
+        switch (slot->request.kind) {
         case REQUEST_SINGLE:
                 return ENDPOINT_SINGLE;
         case REQUEST_PAGE:
@@ -66,6 +71,8 @@ static enum endpoint endpoint_of(const struct planner_request *request)
                 return ENDPOINT_SEARCH;
         case REQUEST_SIGN_IN:
                 return ENDPOINT_TOKEN;
+        case REQUEST_DIAGNOSIS:
+                return diagnosis_endpoint(slot->monitor);
         case REQUEST_BATCH:
         case REQUEST_CHECK:
         case REQUEST_GONE_CHECK:
@@ -79,9 +86,18 @@ static void count_response(struct request_slot *slot, enum failure failure)
         struct monitor *monitor = slot->monitor;
         const struct planner_request *request = &slot->request;
 
-        requests_count(monitor, endpoint_of(request), failure, clock_process_us() - slot->started_us);
+        requests_count(monitor, endpoint_of(slot), failure, clock_process_us() - slot->started_us);
         if (failure == FAILURE_NONE && request->kind == REQUEST_PAGE && request->order == PAGE_BY_UPDATED_ON)
                 monitor->request_counts.feed_success_us = monitor->request_counts.success_us;
+}
+
+/* A response that was sent late makes this clock seem to be ahead, by the time of the request at most. */
+static void note_clock(struct monitor *monitor, const struct nexudus_response *response)
+{
+        if (response->date_us == 0)
+                return;
+        monitor->seen.has_clock = true;
+        monitor->seen.clock_ahead_us = (int64_t)(clock_wall_us() - response->date_us);
 }
 
 /* ---- callbacks of the API client ---- */
@@ -100,6 +116,9 @@ static void on_row(void *userdata, struct job_record *row)
         case REQUEST_PAGE:
         case REQUEST_SEARCH:
                 feed_take_row(slot, row);
+                break;
+        case REQUEST_DIAGNOSIS:
+                diagnosis_take_row(slot, row);
                 break;
         case REQUEST_CHECK: /* whatever the rows are, the API works */
         case REQUEST_SINGLE:
@@ -123,6 +142,7 @@ static void on_response(void *userdata, const struct nexudus_response *response)
 
         note_sent(slot);
         count_response(slot, response->failure);
+        note_clock(monitor, response);
         planner_end_request(monitor->planner, &slot->request, monitor_now_us(monitor));
         response_take(slot, response);
         release(slot);
@@ -189,6 +209,9 @@ static void send_request(struct request_slot *slot)
         case REQUEST_SEARCH:
                 send_page(slot);
                 break;
+        case REQUEST_DIAGNOSIS:
+                diagnosis_send(slot, on_row, on_response);
+                break;
         case REQUEST_SIGN_IN: /* not by the planner */
                 assert(false);
         }
@@ -241,7 +264,7 @@ void requests_drop_removed(struct monitor *monitor)
                 struct request_slot *slot = &monitor->slots[i];
 
                 if (slot->monitor == NULL || slot->request.kind == REQUEST_PAGE ||
-                    slot->request.kind == REQUEST_SEARCH)
+                    slot->request.kind == REQUEST_SEARCH || slot->request.kind == REQUEST_DIAGNOSIS)
                         continue;
                 batch_drop_removed(slot);
                 if (slot->request.count == 0)

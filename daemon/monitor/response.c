@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "monitor/batch.h"
+#include "monitor/diagnosis.h"
 #include "monitor/feed.h"
 #include "monitor/last_run.h"
 #include "monitor/observe.h"
@@ -42,7 +43,8 @@ static bool is_refused_for_token(struct request_slot *slot)
         struct monitor *monitor = slot->monitor;
         struct planner_request *request = &slot->request;
         bool polls = request->kind == REQUEST_SINGLE || request->kind == REQUEST_BATCH;
-        bool page = request->kind == REQUEST_PAGE || request->kind == REQUEST_SEARCH;
+        bool page = request->kind == REQUEST_PAGE || request->kind == REQUEST_SEARCH ||
+                    request->kind == REQUEST_DIAGNOSIS;
         bool in_vain = page ? monitor->search_token_renewed : polls && token_was_renewed(request);
 
         if (in_vain && planner_breaker(monitor->planner)->state == BREAKER_CLOSED)
@@ -138,7 +140,7 @@ static void take_success(struct request_slot *slot, const struct nexudus_respons
 
         log_recovered(monitor, request);
         planner_succeeded(monitor->planner, request, now);
-        if (request->kind != REQUEST_SEARCH) /* it says nothing about reads of jobs */
+        if (request->kind != REQUEST_SEARCH && request->kind != REQUEST_DIAGNOSIS) /* of no job */
                 outage_update(monitor, &success);
         switch (request->kind) {
         case REQUEST_SINGLE:
@@ -161,6 +163,9 @@ static void take_success(struct request_slot *slot, const struct nexudus_respons
         case REQUEST_SEARCH:
                 monitor->search_token_renewed = false;
                 recent_take_page(slot, response->page);
+                break;
+        case REQUEST_DIAGNOSIS:
+                diagnosis_take_response(monitor, response);
                 break;
         case REQUEST_CHECK:
         case REQUEST_SIGN_IN:
@@ -205,7 +210,8 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
         const struct outage_cause cause = { .failure = response->failure,
                                             .blocked = response->blocked,
                                             .search = slot->request.kind == REQUEST_PAGE ||
-                                                      slot->request.kind == REQUEST_SEARCH,
+                                                      slot->request.kind == REQUEST_SEARCH ||
+                                                      slot->request.kind == REQUEST_DIAGNOSIS,
                                             .explanation = response->explanation };
         struct monitor *monitor = slot->monitor;
         const struct planner_request *request = &slot->request;
@@ -249,6 +255,8 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
         report_failure(monitor, request, response);
         if (request->kind == REQUEST_SEARCH)
                 recent_take_failure(monitor, response->explanation);
+        if (request->kind == REQUEST_DIAGNOSIS)
+                diagnosis_take_response(monitor, response);
         outage_update(monitor, &cause);
 }
 
@@ -261,6 +269,8 @@ void response_take(struct request_slot *slot, const struct nexudus_response *res
                 planner_requeue(monitor->planner, &slot->request, monitor_now_us(monitor));
                 if (slot->request.kind == REQUEST_SEARCH)
                         recent_note_cancelled(monitor);
+                if (slot->request.kind == REQUEST_DIAGNOSIS)
+                        diagnosis_note_cancelled(monitor);
         } else if (response->failure == FAILURE_NONE)
                 take_success(slot, response);
         else

@@ -204,6 +204,7 @@ static void on_end(void *userdata, const struct http_end *end)
                 .blocked = class.blocked,
                 .status = end->status,
                 .retry_after_us = end->retry_after_us,
+                .date_us = end->date_us,
                 .record = success && request->shape == RECORD_SHAPE_OBJECT ? &request->record : NULL,
                 .page = success && request->shape == RECORD_SHAPE_PAGE ? record_reader_page(request->reader)
                                                                        : NULL,

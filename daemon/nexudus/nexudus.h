@@ -48,6 +48,7 @@ struct nexudus_response {
         bool blocked;            /* FAILURE_REFUSED: by something in front of the API, not by the API */
         int status;              /* 0 without a response */
         uint64_t retry_after_us; /* HTTP_RETRY_NONE without Retry-After */
+        uint64_t date_us;        /* by the clock of the server, in whole seconds since 1970; 0: not given */
         struct job_record
                 *record; /* of a single request: borrowed, texts to keep are stolen from it; else NULL */
         const struct search_page *page; /* of a search that succeeded: borrowed; else NULL */

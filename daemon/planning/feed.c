@@ -441,6 +441,11 @@ enum feed_phase planner_feed_phase(const struct planner *planner)
         return planner->feed.phase;
 }
 
+size_t planner_feed_direction(const struct planner *planner)
+{
+        return planner->feed.cursor.search.direction;
+}
+
 const char *planner_feed_problem(const struct planner *planner, uint64_t now_us)
 {
         const struct planner_feed *feed = &planner->feed;

@@ -42,6 +42,9 @@ void planner_want_created(struct planner *planner, const struct feed_page_reques
 
 enum feed_phase planner_feed_phase(const struct planner *planner);
 
+/* The value of `dir` that the feed uses, for feed_direction(). */
+size_t planner_feed_direction(const struct planner *planner);
+
 /* Why the feed is off though it is wanted; NULL: it is not. Borrowed. */
 const char *planner_feed_problem(const struct planner *planner, uint64_t now_us);
 

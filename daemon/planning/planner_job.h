@@ -83,6 +83,7 @@ enum request_kind {
         REQUEST_GONE_CHECK, /* a batch of one id: does the record exist? */
         REQUEST_PAGE,       /* of the search: of no job */
         REQUEST_SEARCH,     /* likewise, for a client */
+        REQUEST_DIAGNOSIS,  /* any of these, for a client: of no job */
         REQUEST_SIGN_IN,    /* of no job */
 };
 

@@ -230,6 +230,7 @@ static void accuse(struct sim *sim, const struct slot *slot, bool witness, bool 
         case REQUEST_BATCH:
         case REQUEST_PAGE:
         case REQUEST_SEARCH:
+        case REQUEST_DIAGNOSIS:
         case REQUEST_SIGN_IN:
                 break;
         }

@@ -311,6 +311,7 @@ static void take_success(struct fixture *fixture, struct planner_request *reques
                 break;
         case REQUEST_CHECK:
         case REQUEST_SEARCH:
+        case REQUEST_DIAGNOSIS:
         case REQUEST_SIGN_IN:
                 break;
         }

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+struct doctor;
+
+/*
+ * The environment that systemd gives to the service, NULL-terminated and owned with its texts; NULL: systemd
+ * does not reply. It may contain secrets, such as the password of a proxy.
+ */
+char **doctor_unit_environment(const struct doctor *doctor);

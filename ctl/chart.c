@@ -49,7 +49,40 @@ static bool is_wanted(const struct row *job, uint64_t since_us)
         return row_number(job, "ChangedUSec") >= since_us;
 }
 
-/* Drops the rows that are not wanted, and all but the last that changed. Sets the numbers of the chart. */
+/* Those that are open after the others, and each after those that changed before it. */
+static int compare_interest(const void *left, const void *right)
+{
+        const bool a_open = kind_of(left) == BAR_OPEN, b_open = kind_of(right) == BAR_OPEN;
+        const uint64_t a_us = row_number(left, "ChangedUSec"), b_us = row_number(right, "ChangedUSec");
+
+        return a_open != b_open ? a_open - b_open : (a_us > b_us) - (a_us < b_us);
+}
+
+static void drop_rows(struct rows *rows, size_t first, size_t count)
+{
+        for (size_t i = first; i < first + count; i++)
+                row_clear(&rows->items[i]);
+        rows->count -= count;
+        memmove(rows->items + first, rows->items + first + count,
+                (rows->count - first) * sizeof(*rows->items));
+}
+
+/* Of more jobs than there is room for: the open ones, except for some room for the others, if there are any.
+ */
+static void leave_out(struct chart *chart)
+{
+        struct rows *jobs = &chart->jobs;
+        const size_t open = chart->counts[BAR_OPEN], ended = jobs->count - open;
+        const size_t room = CHART_JOBS_MAX - (ended < CHART_ENDED_LEAST ? ended : CHART_ENDED_LEAST);
+        const size_t open_kept = open < room ? open : room, ended_kept = CHART_JOBS_MAX - open_kept;
+
+        chart->left_out = jobs->count - CHART_JOBS_MAX;
+        qsort(jobs->items, jobs->count, sizeof(*jobs->items), compare_interest);
+        drop_rows(jobs, 0, ended - ended_kept);
+        drop_rows(jobs, ended_kept, open - open_kept);
+}
+
+/* Drops the rows that are not wanted, and those that there is no room for. Sets the numbers of the chart. */
 static void select_jobs(struct chart *chart, uint64_t since_us)
 {
         struct rows *jobs = &chart->jobs;
@@ -64,14 +97,8 @@ static void select_jobs(struct chart *chart, uint64_t since_us)
                 jobs->items[kept++] = jobs->items[i];
         }
         jobs->count = kept;
-        if (kept <= CHART_JOBS_MAX)
-                return;
-        rows_sort(jobs, "ChangedUSec");
-        chart->left_out = kept - CHART_JOBS_MAX;
-        for (size_t i = 0; i < chart->left_out; i++)
-                row_clear(&jobs->items[i]);
-        jobs->count = CHART_JOBS_MAX;
-        memmove(jobs->items, jobs->items + chart->left_out, jobs->count * sizeof(*jobs->items));
+        if (kept > CHART_JOBS_MAX)
+                leave_out(chart);
 }
 
 static int list_jobs(struct chart *chart, struct follow *follow, const struct id_list *ids, uint64_t since_us)

@@ -6,8 +6,11 @@
 
 /* Jobs and the time that each took, for pictures and pages. */
 
-/* Jobs at most; of more, those that changed last. */
+/* Jobs at most; of more, those that are open, and then those that changed last. */
 #define CHART_JOBS_MAX 500
+
+/* So many of them have ended, if there are as many, even if more are open. */
+#define CHART_ENDED_LEAST 100
 
 /* Values index tables. */
 enum bar_kind {

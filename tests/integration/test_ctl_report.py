@@ -141,6 +141,24 @@ class Report(Reports):
         made, = re.findall(r"Generated (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", page.text)
         self.assertLess(abs(time.mktime(time.strptime(made, "%Y-%m-%d %H:%M:%S")) - time.time()), 60)
 
+    def check_more_jobs_than_there_is_room_for(self, few, many, expected):
+        """`few` and `many` are what 3 and 600 jobs are; `expected` is how many of the page are open, and have ended."""
+        self.start(f"[jobs 1-3]\nstep = 0s {few}\n[jobs 1001-1600]\nstep = 0s {many}\n", [*range(1, 4), *range(1001, 1601)],
+                   poll={"interval": "10min", "max_interval": "10min", "batch": "auto", "feed": "off"}, log={"level": "warning"})
+        self.wait_until(lambda: all(row["Observed"] for row in self.json("list")))
+        page = self.report()
+        shown = [(row[1], int(row[0].split()[-1])) for row in page.jobs()]
+        self.assertEqual([len([job for status, job in shown if status == wanted]) for wanted in ("Running", "Completed")], expected)
+        self.assertLessEqual({1, 2, 3}, {job for _, job in shown})
+        self.assertIn("103 more jobs that changed earlier are not shown.", page.text)
+        self.assertNotIn("None.", page.text)
+
+    def test_three_open_jobs_are_shown_though_hundreds_have_ended(self):
+        self.check_more_jobs_than_there_is_room_for("Running", "Completed", [3, 497])
+
+    def test_three_ended_jobs_are_shown_though_hundreds_are_open(self):
+        self.check_more_jobs_than_there_is_room_for("Completed", "Running", [497, 3])
+
     def test_the_page_of_an_instance_names_it(self):
         self.fake = self.start_fake(ONE)
         self.write_config(self.fake, [5])

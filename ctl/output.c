@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "ctl/client.h"
 #include "ctl/pager.h"
@@ -105,6 +106,23 @@ char *text_of(const char *text)
         return text != NULL ? text_escape(text, strlen(text), 0) : NULL;
 }
 
+/* How many bytes from the start are visible characters whose width is known: of later versions of Unicode, it
+ * is not. */
+static size_t showable_size(const char *text, size_t size)
+{
+        const size_t visible = text_visible_size(text, size);
+        size_t at = 0;
+
+        while (at < visible) {
+                uint32_t point = 0;
+                size_t length = utf8_character(text + at, visible - at, &point);
+                if (point >= 0x80 && wcwidth((wchar_t)point) < 0)
+                        break;
+                at += length;
+        }
+        return at;
+}
+
 char *cell_text_of(const char *text)
 {
         if (text == NULL)
@@ -114,7 +132,7 @@ char *cell_text_of(const char *text)
         size_t size = strlen(text), used = 0;
         char *cell = memory_malloc(NULL, 3 * size + 1);
         while (size > 0) {
-                size_t visible = text_visible_size(text, size);
+                size_t visible = showable_size(text, size);
                 memcpy(cell + used, text, visible);
                 used += visible;
                 text += visible;

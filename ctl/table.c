@@ -125,7 +125,9 @@ static struct libscols_table *table_new(const struct output *output, const struc
         for (size_t i = 0; i < listing->column_count; i++) {
                 const struct column *column = &listing->columns[i];
                 int flags = (column->right ? SCOLS_FL_RIGHT : 0) | (column->cut ? SCOLS_FL_TRUNC : 0);
-                (void)memory_need(scols_table_new_column(table, column->heading, 0, flags));
+                /* To a width that it wants, a column is cut before those that want none. */
+                const double wanted = column->cut_first ? 0.1 : 0;
+                (void)memory_need(scols_table_new_column(table, column->heading, wanted, flags));
         }
         return table;
 }

@@ -20,6 +20,7 @@ struct column {
         const char *(*colour)(const struct row *row); /* "red", "green", "yellow", or NULL; may be NULL */
         bool right;                                   /* numbers are aligned to the right */
         bool cut;                                     /* cut it to fit the width of the terminal */
+        bool cut_first;                               /* and before the others, to a tenth of the width */
 };
 
 struct listing {

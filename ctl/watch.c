@@ -6,7 +6,8 @@
  * (follow.c), ListEvents says what, and for the picture the jobs are listed again; while nothing happens, the
  * service is not asked.
  *
- * With many jobs and events, listing is costly, so it takes a tenth of the time at most.
+ * With many jobs and events, listing is costly, so it takes a tenth of the time; but if it took long since
+ * the service was held up, the next one is soon.
  */
 
 #include <inttypes.h>
@@ -32,9 +33,10 @@ DEFINE_CLEANUP(sd_bus_message, sd_bus_message_unref)
 /* Jobs that have ended while they were watched are shown up to this number, the latest ones. */
 #define ENDED_MAX 100
 
-/* Between two listings; and a listing is followed by a pause of so many times its duration. */
-#define PAUSE_US     (250 * USEC_PER_MSEC)
+/* A listing is followed by a pause of so many times its duration, within these limits. */
 #define PAUSE_FACTOR 9
+#define PAUSE_MIN_US (250 * USEC_PER_MSEC)
+#define PAUSE_MAX_US (5 * USEC_PER_SEC)
 
 struct watching {
         struct context *context;
@@ -201,6 +203,15 @@ static void draw(struct watching *watching)
                 screen_draw(&watching->screen, moves ? USEC_PER_SEC : USEC_NEVER);
 }
 
+static void pause_from_now(struct watching *watching, uint64_t pause_us)
+{
+        if (pause_us < PAUSE_MIN_US)
+                pause_us = PAUSE_MIN_US;
+        if (pause_us > PAUSE_MAX_US)
+                pause_us = PAUSE_MAX_US;
+        watching->pause_until_us = monotonic_now() + pause_us;
+}
+
 static int list_jobs(struct watching *watching)
 {
         const uint64_t began_us = monotonic_now();
@@ -217,8 +228,7 @@ static int list_jobs(struct watching *watching)
         watching->view.rows = rows;
         watching->context->output.read_us = realtime_now();
         watching->listed = true;
-        const uint64_t now_us = monotonic_now(), pause_us = (now_us - began_us) * PAUSE_FACTOR;
-        watching->pause_until_us = now_us + (pause_us > PAUSE_US ? pause_us : PAUSE_US);
+        pause_from_now(watching, (monotonic_now() - began_us) * PAUSE_FACTOR);
         draw(watching);
         return STEP_ON;
 }

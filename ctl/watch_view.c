@@ -112,12 +112,16 @@ static char *format_bar(const struct row *row, const char *key, const struct out
 
 static const struct column columns[] = {
         { .heading = "ID", .key = "Id", .right = true },
-        { .heading = "JOB", .key = "Description", .format = format_part_of_job },
-        { .heading = "STATUS", .key = "Status", .format = format_part_of_status, .colour = status_colour },
+        { .heading = "JOB", .key = "Description", .format = format_part_of_job, .cut = true },
+        { .heading = "STATUS",
+          .key = "Status",
+          .format = format_part_of_status,
+          .colour = status_colour,
+          .cut = true },
         { .heading = "ELAPSED", .key = "FirstUSec", .format = format_elapsed },
         { .heading = "PROGRESS", .key = "Progress", .format = format_bar },
         { .heading = "LEFT", .key = "LeftUSec", .format = format_left },
-        { .heading = "RESULT", .key = "Result", .cut = true },
+        { .heading = "RESULT", .key = "Result", .cut = true, .cut_first = true },
 };
 
 static const struct listing jobs = { columns, sizeof(columns) / sizeof(*columns), "job", "jobs" };
@@ -135,13 +139,19 @@ static void put_line(FILE *stream, const struct output *output, const char *colo
         free(text);
 }
 
+/* The second is whole. */
 static void put_joined(FILE *stream, const struct output *output, const char *colour, const char *first,
                        const char *second)
 {
+        const unsigned taken = second != NULL ? 4 + (unsigned)strlen(second) : 2;
+        const size_t size = first == NULL            ? 0
+                            : output->width <= taken ? strlen(first)
+                                                     : fitting_size(first, output->width - taken);
+
         if (first == NULL && second == NULL)
                 return;
         put_line(stream, output, colour,
-                 format_message("  %s%s%s", first != NULL ? first : "",
+                 format_message("  %.*s%s%s", (int)size, first != NULL ? first : "",
                                 first != NULL && second != NULL ? "  " : "", second != NULL ? second : ""));
 }
 

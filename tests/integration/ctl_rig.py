@@ -30,15 +30,15 @@ class CtlTest(IntegrationTest):
         self.bus = Bus(self.directory)
         self.addCleanup(self.bus.stop)
 
-    def start(self, scenario="", jobs=(), *options, **config):
+    def start(self, scenario="", jobs=(), *options, env=None, **config):
         """A fake API and the daemon, once it is on the bus."""
         self.fake = self.start_fake(scenario)
         self.write_config(self.fake, jobs, **config)
-        return self.start_again(*options)
+        return self.start_again(*options, env=env)
 
-    def start_again(self, *options):
+    def start_again(self, *options, env=None):
         # As a service, which has a place on the bus; there is nobody to notify.
-        self.daemon = self.start_daemon(*options, env={**self.bus.env, "NOTIFY_SOCKET": str(self.directory / "notify")})
+        self.daemon = self.start_daemon(*options, env={**self.bus.env, "NOTIFY_SOCKET": str(self.directory / "notify"), **(env or {})})
         self.bus.wait_for_name()
         return self.daemon
 

@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import unicodedata
 import unittest
 
 from ctl_rig import CtlTest, subscribed
@@ -19,6 +20,7 @@ from harness import EX_OK, PATIENCE, end_with_parent
 from screen_rig import Screen, begin
 
 EX_UNKNOWN, EX_SERVICE, EX_IOERR = 66, 69, 74
+SLOW_DISK_LIBRARY = os.environ.get("SLOW_DISK_LIBRARY", "")
 SCENARIO = ("[job 5]\ndescription = Import of members\nstep = 0s Running | {\"done\": 260, \"total\": 400}\n"
             "[job 6]\ndescription = Bulk edit\nstep = 0s Running | café\n")
 
@@ -36,6 +38,12 @@ os.tcsetpgrp(0, job.pid)
 os.killpg(job.pid, signal.SIGCONT)
 sys.exit(job.wait())
 """
+
+
+def width_of(line):
+    """On a terminal, without colours."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+               for c in re.sub("\033\\[[0-9;]*m", "", line))
 
 
 class WatchTest(CtlTest):
@@ -62,6 +70,31 @@ class Picture(WatchTest):
                     status, left = screen.end()
                     self.assertEqual(status, EX_OK)
                     self.assertIn("65%", left)  # the last picture remains
+
+    def test_the_widest_cells(self):
+        """All columns are within the width, and each shows something, also after the screen. The texts have wide characters,
+        combining ones, one that changes the direction, and one that is in no version of Unicode yet."""
+        wide = "\u540d\u524d e\u0301\u202e\u0378 " * 6
+        self.start(f"[jobs 9007199254740990-9007199254740993]\ndescription = {wide}\nstep = 0s Running {wide} | 260/400 rows {wide}\n",
+                   range(9007199254740990, 9007199254740994))
+        self.wait_until(lambda: all(row["Observed"] for row in self.json("list")))
+        for job in range(9007199254740990, 9007199254740993):
+            self.fake.job(job, status="Completed")
+            self.daemon.wait_for(rf"Job {job}.*\[succeeded")
+        self.daemon.stop()
+        with contextlib.closing(sqlite3.connect(self.state / "jobwatchd.db")) as connection, connection:
+            connection.execute("UPDATE jobs SET first_us = changed_us - 90000000000 WHERE outcome = 'success'")
+            connection.execute(f"UPDATE jobs SET first_us = {time.time_ns() // 1000 - 41000000000} WHERE outcome = 'open'")
+        self.start_again()
+        for columns in (40, 71, 72, 80, 120):
+            with self.subTest(columns):
+                screen = Screen(self, columns=columns)
+                lines = screen.wait_for("1 open", "\u540d\u524d", "Run", r"11h \d+min", r"\] +65%", r"~13h \d+min", "260/4")
+                self.assertLessEqual(max(map(width_of, lines)), columns)
+                if columns < 72:  # a line for each text
+                    self.assertEqual(len([line for line in lines if "\u524d e\u0301\ufffd\ufffd" in line]), 3, lines)
+                screen.key("q")
+                self.assertLessEqual(max(map(width_of, screen.end()[1].splitlines())), columns)
 
     def test_it_follows_the_jobs(self):
         self.start_two()
@@ -152,6 +185,24 @@ class Restart(WatchTest):
                 self.fake.job(5, status="Running", result="1%")
                 self.out("add", "5")
                 self.wait_until(lambda: self.json("list", "5")[0]["Outcome"] == "open")
+
+    @unittest.skipUnless(SLOW_DISK_LIBRARY, "the library cannot be loaded into a program with a sanitizer")
+    def test_a_reply_that_took_long_does_not_delay_the_next(self):
+        """The service replies once its disk has."""
+        disk = self.directory / "disk"
+        disk.write_text("0", encoding="ascii")
+        self.start_two(env={"LD_PRELOAD": SLOW_DISK_LIBRARY, "SLOW_DISK": str(disk)})
+        screen = Screen(self)
+        screen.wait_for("5 .*Running")
+        disk.write_text("2500", encoding="ascii")
+        for turn in range(3):
+            for job in (5, 6):
+                self.fake.job(job, result=f"turn {turn} of {job}")
+            for job in (5, 6):
+                self.daemon.wait_for(f"turn {turn} of {job}")
+        disk.write_text("0", encoding="ascii")
+        self.fake.job(5, result="the last")
+        screen.wait_for("the last")
 
     def test_q_while_it_is_stuck(self):
         """A call has no reply for a long time."""

@@ -145,13 +145,15 @@ static int list_some(struct watching *watching, const struct job_filter *filter,
         return failure.error != 0 ? follow_failed(&watching->follow, &failure) : (int)client_wrong_reply();
 }
 
-/* Those that were opened again meanwhile are among the open jobs. */
-static void drop_open(struct rows *rows, size_t first)
+/* Of jobs that have ended, those that were opened again meanwhile are among the open ones. Open ones that
+ * were removed do not go on. */
+static void drop_rows(struct rows *rows, size_t first, bool is_ended)
 {
         size_t kept = first;
 
         for (size_t i = first; i < rows->count; i++) {
-                if (row_text_is(&rows->items[i], "Outcome", "open"))
+                const struct row *row = &rows->items[i];
+                if (is_ended ? row_text_is(row, "Outcome", "open") : row_flag(row, "Removed"))
                         row_clear(&rows->items[i]);
                 else
                         rows->items[kept++] = rows->items[i];
@@ -161,20 +163,22 @@ static void drop_open(struct rows *rows, size_t first)
 
 static int list_all(struct watching *watching, struct rows *rows)
 {
-        static const char *const keys[] = { "Id",          "Name",        "Status",   "Outcome",
-                                            "FirstUSec",   "ChangedUSec", "Progress", "LeftUSec",
-                                            "Description", "Result",      "Failing",  NULL };
+        static const char *const keys[] = { "Id",          "Name",     "Status",   "Outcome",     "FirstUSec",
+                                            "ChangedUSec", "Progress", "LeftUSec", "Description", "Result",
+                                            "Failing",     "Removed",  NULL };
         struct job_filter filter = { .ids = watching->ids, .keys = keys };
 
         if (watching->ids == NULL)
                 filter.state = "open";
         int step = list_some(watching, &filter, rows);
+        if (step == STEP_ON && watching->ids == NULL)
+                drop_rows(rows, 0, false);
         if (step != STEP_ON || watching->ids != NULL || watching->ended.count == 0)
                 return step;
         const size_t open = rows->count;
         filter = (struct job_filter){ .ids = &watching->ended, .keys = keys };
         step = list_some(watching, &filter, rows);
-        drop_open(rows, open);
+        drop_rows(rows, open, true);
         return step;
 }
 

@@ -109,6 +109,19 @@ class Picture(WatchTest):
         self.out("add", "7")
         screen.wait_for("2 open, 1 ended", "7 .* Queued")
 
+    def test_a_job_that_is_removed(self):
+        """Nobody reads it any more: it is gone from all jobs, and of one that was asked for it is said."""
+        self.start_two()
+        everything, one = Screen(self), Screen(self, 5)
+        everything.wait_for("2 open", "5 .* Running")
+        one.wait_for("5 .* Running")
+        self.out("remove", "5")
+        everything.wait_for("1 open")
+        self.assertNotRegex("\n".join(everything.lines()), "(?m)^ *5 ")
+        one.wait_for(r"5 .* Running \(removed")
+        self.out("add", "5")
+        everything.wait_for("2 open", "5 .* Running")
+
     def test_the_time_that_is_left_runs_down(self):
         """Similar jobs took a minute."""
         self.start("[jobs 5-8]\ndescription = Import %i\nstep = 0s Running\n", range(5, 9))

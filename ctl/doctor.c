@@ -159,6 +159,7 @@ static void doctor_clear(struct doctor *doctor)
         sd_bus_message_unref(doctor->status_reply);
         settings_clear(&doctor->settings);
         free(doctor->unit);
+        free(doctor->tool);
         free(doctor->config_path);
         free(doctor->host);
         free(doctor->port);
@@ -171,6 +172,8 @@ enum exit_status command_doctor(struct context *context)
                 .context = context,
                 .client = client,
                 .unit = client_unit(client),
+                .tool = format_message("jobwatchctl%s%s", client->instance != NULL ? " -i " : "",
+                                       client->instance != NULL ? client->instance : ""),
                 .config_path = config_path_of(client->instance),
         };
 

@@ -44,6 +44,7 @@ struct doctor {
         struct client *client; /* its bus may be NULL */
         const char *check;     /* the name of the present one */
         char *unit;            /* of the service */
+        char *tool;            /* this program, with the instance: for advice */
         char *config_path;     /* of the main file */
         struct settings settings;
         bool configured; /* the settings are known */

@@ -113,13 +113,14 @@ static void explain(struct doctor *doctor, int error, const struct call_failure 
                 doctor_add(doctor, VERDICT_WARNING, format_message("the service is of an older version"),
                            format_message("run 'systemctl restart %s'", doctor->unit), NULL);
         else
-                doctor_add(doctor, VERDICT_FAILURE,
-                           format_message("the service does not say how the API is: %s",
-                                          failure->message != NULL ? failure->message
-                                          : error == -ETIME        ? "it has no request left"
-                                                                   : strerror(-error)),
-                           format_message("see 'jobwatchctl status' and 'journalctl -u %s'", doctor->unit),
-                           NULL);
+                doctor_add(
+                        doctor, VERDICT_FAILURE,
+                        format_message("the service does not say how the API is: %s",
+                                       failure->message != NULL ? failure->message
+                                       : error == -ETIME        ? "it has no request left"
+                                                                : strerror(-error)),
+                        format_message("see '%s status' and 'journalctl -u %s'", doctor->tool, doctor->unit),
+                        NULL);
 }
 
 void doctor_check_api(struct doctor *doctor)

@@ -79,24 +79,30 @@ static void list_secrets(const struct doctor *doctor, struct string_list *paths)
                                 list_secret(doctor, settings->items[i].value, paths);
 }
 
-/* What cannot be found is a matter of the configuration, which may be encrypted or come from elsewhere. */
+/* Whether there is a finding about it already: as root, --check has judged it. */
+static bool is_named(const struct doctor *doctor, const char *path)
+{
+        for (size_t i = 0; i < doctor->count; i++)
+                if (strstr(doctor->findings[i].text, path) != NULL)
+                        return true;
+        return false;
+}
+
+/* What cannot be found may be encrypted, or come from elsewhere. */
 static void check_secret(struct doctor *doctor, const char *path)
 {
         struct stat status;
 
-        if (stat(path, &status) < 0 || (status.st_mode & (S_IRWXO)) == 0)
+        if (stat(path, &status) < 0 || (status.st_mode & S_IRWXO) == 0)
                 return;
-        doctor_add(
-                doctor, VERDICT_FAILURE,
-                format_message("%s can be %s by every user of this machine", path,
-                               (status.st_mode & S_IWOTH) != 0 ? "changed" : "read"),
-                format_message("run 'chmod o= %s', and replace the secret if others use this machine", path),
-                NULL);
+        doctor_add(doctor, VERDICT_WARNING, format_message("%s: all users can read this secret", path),
+                   format_message("run 'chmod 0600 %s'", path), NULL);
 }
 
 void doctor_check_secrets(struct doctor *doctor)
 {
         CLEANUP(cleanup_list) struct string_list paths = { .items = NULL };
+        bool named = false;
 
         if (!doctor->configured) {
                 doctor_add(doctor, VERDICT_SKIPPED, format_message("the configuration is not valid"), NULL,
@@ -104,13 +110,16 @@ void doctor_check_secrets(struct doctor *doctor)
                 return;
         }
         list_secrets(doctor, &paths);
-        for (size_t i = 0; i < paths.count; i++)
-                check_secret(doctor, paths.items[i]);
+        for (size_t i = 0; i < paths.count; i++) {
+                named |= is_named(doctor, paths.items[i]);
+                if (!named)
+                        check_secret(doctor, paths.items[i]);
+        }
         if (geteuid() != 0)
                 doctor_add(doctor, VERDICT_SKIPPED,
                            format_message("only root can read the secrets, to check their form"),
-                           format_message("run 'sudo jobwatchctl doctor'"), NULL);
-        else if (!doctor_has_problem(doctor))
+                           format_message("run 'sudo %s doctor'", doctor->tool), NULL);
+        else if (!named && !doctor_has_problem(doctor))
                 doctor_add(doctor, VERDICT_OK,
                            format_message("%zu secret%s, protected from other users", paths.count,
                                           plural(paths.count)),
@@ -235,7 +244,7 @@ void doctor_check_state(struct doctor *doctor)
         check_health(doctor, path);
         if (r < 0) {
                 doctor_add(doctor, VERDICT_SKIPPED, format_message("%s: %s", path, strerror(-r)),
-                           format_message("run 'sudo jobwatchctl doctor'"), NULL);
+                           format_message("run 'sudo %s doctor'", doctor->tool), NULL);
                 return;
         }
         check_owner(doctor, path, files.foreign);
@@ -253,16 +262,25 @@ void doctor_check_state(struct doctor *doctor)
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
-static bool journal_is_in(const char *directory)
+/* When journald wrote to its file in a directory last, in nanoseconds since 1970; 0: there is none. */
+static int64_t journal_time(const char *directory)
 {
         char id[SD_ID128_STRING_MAX];
         sd_id128_t machine;
+        struct stat status;
 
         if (sd_id128_get_machine(&machine) < 0)
-                return false;
+                return 0;
         CLEANUP(cleanup_free)
         char *path = format_message("%s/%s/system.journal", directory, sd_id128_to_string(machine, id));
-        return access(path, F_OK) == 0;
+        return stat(path, &status) < 0 ? 0
+                                       : status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec;
+}
+
+/* Files of one kind may stay when the storage becomes the other. */
+static bool journal_is_kept(void)
+{
+        return journal_time("/var/log/journal") > journal_time("/run/log/journal");
 }
 
 void doctor_check_journal(struct doctor *doctor)
@@ -278,11 +296,11 @@ void doctor_check_journal(struct doctor *doctor)
         if (stuck)
                 doctor_add(doctor, VERDICT_FAILURE, format_message("journald does not take log entries"),
                            format_message("run 'systemctl restart systemd-journald'"), NULL);
-        if (!journal_is_in("/var/log/journal") && journal_is_in("/run/log/journal"))
+        if (!journal_is_kept())
                 doctor_add(doctor, VERDICT_WARNING,
                            format_message("log entries are lost when the machine restarts"),
-                           format_message("run 'mkdir -p /var/log/journal' and 'journalctl --flush', and set "
-                                          "no Storage=volatile in journald.conf"),
+                           format_message("set Storage=persistent in /etc/systemd/journald.conf, then run "
+                                          "'systemctl restart systemd-journald' and 'journalctl --flush'"),
                            format_message("journal: volatile"));
         if (!doctor_has_problem(doctor))
                 doctor_add(doctor, VERDICT_OK, format_message("log entries are kept"), NULL,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What systemd and polkit say about the service and the units of its hooks. Whether polkit lets the service
+ * What systemd and polkit say about the units of hooks. Whether polkit lets the service
  * start a unit is asked for the service itself if it runs, else for a process of its user; polkit answers
  * such questions to root only.
  */
@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <inttypes.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -48,8 +47,7 @@ static char *unit_path(const char *unit)
         return path;
 }
 
-/* A property of a unit, owned; NULL: systemd does not reply. */
-static char *unit_property(const struct doctor *doctor, const char *unit, const char *name)
+char *doctor_unit_property(const struct doctor *doctor, const char *unit, const char *name)
 {
         CLEANUP(cleanup_free) char *path = unit_path(unit);
         char *value = NULL;
@@ -71,101 +69,6 @@ char **doctor_unit_environment(const struct doctor *doctor)
                                      NULL, &list) < 0)
                 return NULL;
         return list;
-}
-
-/* ---- the service ---- */
-
-static void explain_absence(struct doctor *doctor)
-{
-        CLEANUP(cleanup_free) char *load = unit_property(doctor, doctor->unit, "LoadState");
-        CLEANUP(cleanup_free) char *active = unit_property(doctor, doctor->unit, "ActiveState");
-
-        if (load != NULL && strcmp(load, "not-found") == 0)
-                doctor_add(doctor, VERDICT_FAILURE, format_message("there is no unit %s", doctor->unit),
-                           format_message("install the package again"), NULL);
-        else if (active != NULL && strcmp(active, "failed") == 0)
-                doctor_add(doctor, VERDICT_FAILURE, format_message("%s has failed", doctor->unit),
-                           format_message("see 'journalctl -u %s', then run 'systemctl restart %s'",
-                                          doctor->unit, doctor->unit),
-                           format_message("service: failed"));
-        else
-                doctor_add(doctor, VERDICT_FAILURE, format_message("%s is not running", doctor->unit),
-                           format_message("run 'systemctl start %s'", doctor->unit),
-                           format_message("service: not running"));
-}
-
-static void explain_failure(struct doctor *doctor, const struct call_failure *failure)
-{
-        if (call_failure_is_absence(failure))
-                explain_absence(doctor);
-        else if (failure->from_bus && failure->error == -EACCES)
-                doctor_add(doctor, VERDICT_SKIPPED,
-                           format_message("only root and members of the group jobwatchd may ask the service"),
-                           format_message("run 'sudo jobwatchctl doctor'"), NULL);
-        else
-                doctor_add(doctor, VERDICT_FAILURE,
-                           format_message("%s does not reply: %s", doctor->unit,
-                                          failure->message != NULL ? failure->message
-                                                                   : strerror(-failure->error)),
-                           format_message("run 'systemctl restart %s'", doctor->unit), NULL);
-}
-
-static void check_status(struct doctor *doctor)
-{
-        const struct row *status = &doctor->status;
-        const uint64_t failed = row_number(status, "DeliveriesFailed"),
-                       failing = row_number(status, "FailingJobs");
-        char *facts = format_message(
-                "service: version %s, %" PRIu64 " open, %" PRIu64 " succeeded, %" PRIu64 " failed, %" PRIu64
-                " cannot be polled; %" PRIu64 " deliveries pending, %" PRIu64 " failed; %" PRIu64
-                " requests in the last hour",
-                row_text(status, "Version"), row_number(status, "Open"), row_number(status, "Succeeded"),
-                row_number(status, "Failed"), failing, row_number(status, "DeliveriesPending"), failed,
-                row_number(status, "RequestsHour"));
-
-        if (failed > 0)
-                doctor_add(
-                        doctor, VERDICT_WARNING,
-                        format_message("%" PRIu64 " deliver%s to hooks failed", failed,
-                                       failed == 1 ? "y" : "ies"),
-                        format_message("see 'jobwatchctl deliveries --failed', then run 'jobwatchctl retry "
-                                       "--failed'"),
-                        NULL);
-        if (failing > 0)
-                doctor_add(doctor, VERDICT_WARNING,
-                           format_message("%" PRIu64 " job%s cannot be polled", failing, plural(failing)),
-                           format_message("see 'jobwatchctl list --failing'"), NULL);
-        if (row_flag(status, "ReloadFailed"))
-                doctor_add(
-                        doctor, VERDICT_WARNING,
-                        format_message("the last reload failed, and the configuration before is in effect"),
-                        format_message("correct the configuration, then run 'systemctl reload %s'",
-                                       doctor->unit),
-                        NULL);
-        doctor_add(doctor, VERDICT_OK, format_message("%s is running", doctor->unit), NULL, facts);
-}
-
-void doctor_check_service(struct doctor *doctor)
-{
-        struct client *client = doctor->client;
-        struct call_failure failure;
-
-        if (client->bus == NULL) {
-                doctor_add(doctor, VERDICT_FAILURE, format_message("cannot connect to the system bus"),
-                           format_message("run 'systemctl start dbus.service'"), NULL);
-                return;
-        }
-        if (client_try(client, client_message(client, "GetStatus"), &doctor->status_reply, &failure) < 0) {
-                explain_failure(doctor, &failure);
-                call_failure_clear(&failure);
-        } else if (row_read(doctor->status_reply, &doctor->status) < 0) {
-                doctor_add(doctor, VERDICT_FAILURE,
-                           format_message("jobwatchd and jobwatchctl are not of the same version"),
-                           format_message("run 'systemctl restart %s'", doctor->unit), NULL);
-        } else {
-                doctor->running = true;
-                check_status(doctor);
-        }
 }
 
 /* ---- units of hooks ---- */
@@ -251,7 +154,7 @@ void doctor_check_units(struct doctor *doctor)
                 return;
         for (size_t i = 0; i < patterns.count; i++) {
                 CLEANUP(cleanup_free) char *unit = replace_specifiers(patterns.items[i], "1");
-                CLEANUP(cleanup_free) char *load = unit_property(doctor, unit, "LoadState");
+                CLEANUP(cleanup_free) char *load = doctor_unit_property(doctor, unit, "LoadState");
 
                 if (load == NULL) {
                         doctor_add(doctor, VERDICT_SKIPPED, format_message("systemd does not reply"), NULL,
@@ -389,7 +292,7 @@ void doctor_check_polkit(struct doctor *doctor)
         if (geteuid() != 0) {
                 doctor_add(doctor, VERDICT_SKIPPED,
                            format_message("polkit answers questions about others to root"),
-                           format_message("run 'sudo jobwatchctl doctor'"), NULL);
+                           format_message("run 'sudo %s doctor'", doctor->tool), NULL);
                 return;
         }
         int r = find_subject(doctor, &subject);

@@ -174,9 +174,7 @@ static void put_role(const struct findings *findings, const char *role, bool wor
                     format_message("role %s: no", role));
         else if (answer != NULL && answer->asked && !answer->answered && !is_refused_at_all(findings))
                 put(findings, check, WARNING, format_message("such requests fail: %s", answer->explanation),
-                    "run this again later; if it stays, send the developers what 'jobwatchctl doctor "
-                    "--report' "
-                    "prints",
+                    "run this again later; if it stays, send the developers what --report prints",
                     format_message("role %s: %s", role, failure_to_string(answer->failure)));
         else
                 put(findings, check, SKIPPED, format_message("the API could not be asked"), NULL, NULL);
@@ -191,7 +189,7 @@ static void put_roles(const struct findings *findings)
         put_role(findings, "List", search_works(findings), search_of(findings->diagnosis),
                  discovers ? FAILURE : WARNING,
                  discovers ? "new jobs are not found"
-                           : "there is no change feed, and 'jobwatchctl recent' fails");
+                           : "there is no change feed, and recent jobs cannot be listed");
 }
 
 /* ---- the clock ---- */
@@ -407,9 +405,8 @@ static void put_dates(const struct findings *findings)
         char *facts = format_message("dates: %s", whole);
         if (__builtin_popcount(forms) > 1)
                 put(findings, "dates", WARNING, whole,
-                    "nothing is lost, but the change feed may not work; send the developers what "
-                    "'jobwatchctl "
-                    "doctor --report' prints",
+                    "nothing is lost, but the change feed may not work; send the developers what --report "
+                    "prints",
                     facts);
         else
                 put(findings, "dates", OK, whole, NULL, facts);

@@ -57,7 +57,7 @@ class Api(Doctor, CtlTest):
         self.fake = self.start_fake(scenario)
         self.write_config(self.fake, [5, 6, 7, 8, 9], **config)
         self.start_again() if env is None else self.start_shifted(env)
-        self.daemon.wait_for(r"Job \d .*\[(seen|succeeded)", count=5)
+        self.daemon.wait_for(r"Job \d\b.*\[(seen|succeeded)", count=5)
 
     def start_shifted(self, env):
         self.daemon = self.start_daemon(env={**self.bus.env, "NOTIFY_SOCKET": str(self.directory / "notify"), **env})
@@ -164,6 +164,14 @@ class Api(Doctor, CtlTest):
         self.reload(poll={"batch": "off"})
         self.is_well("batches")
 
+    def test_the_change_feed_works(self):
+        self.begin(more="[discover all]\n")
+        self.wait_until(lambda: self.json("status")["Feed"] == "on")
+        self.finds("order", "ok", "dir=-1 newest first, dir=1 oldest first, dir=0 newest first")
+        self.fake.job(6, result="2 of 2")
+        self.daemon.wait_for(r"Job 6 .*2 of 2")
+        self.finds("UpdatedOn", "ok", "1 change, of which 0 left UpdatedOn as it was")
+
     def test_the_search_is_not_sorted(self):
         self.begin()
         self.fake.server(search_unsorted="yes")
@@ -176,6 +184,10 @@ class Api(Doctor, CtlTest):
         self.begin()
         self.fake.server(search_descending="1")
         self.finds("order", "ok", "dir=-1 oldest first, dir=1 newest first, dir=0 oldest first")
+
+    def test_times_in_two_forms(self):
+        self.begin("".join(f"[job {job}]\nstatus = Running\ndates = {'epoch' if job == 7 else 'bare'}\n" for job in range(5, 10)))
+        self.finds("dates", "warning", r"times are without a zone, as /Date\(\)/, ", "nothing is lost")
 
     def test_updated_on_does_not_change(self):
         self.begin()
@@ -269,6 +281,19 @@ class Alone(Doctor, CtlTest):
         self.write_config(self.start_fake(), [5])
         self.start_service("error", "org.freedesktop.DBus.Error.UnknownMethod", "Unknown method")
         self.finds("service", "failure", "does not reply: Unknown method", "systemctl restart jobwatchd.service")
+
+    def test_a_service_that_leaves(self):
+        self.write_config(self.start_fake(), [5])
+        self.start_service("leave")
+        self.finds("service", "failure", "is not running", "systemctl start jobwatchd.service")
+
+    def test_a_service_that_says_something_else(self):
+        self.write_config(self.start_fake(), [5])
+        for word, check, pattern in (("wrong", "service", "not of the same version"), ("repeat", "service", "does not reply|same version")):
+            service = self.start_service(word)
+            self.finds(check, "failure", pattern, "systemctl restart")
+            service.kill()
+            service.wait()
 
     def test_a_proxy_that_does_not_work(self):
         """Its password is in no message."""

@@ -252,6 +252,8 @@ class Manuals:
         (r"jobwatchctl wait --add \d+ && next-step$", next_step),
         ("jobwatchctl timeline --since today ", picture),
         ("jobwatchctl history --since today --json", failures_as_json),
+        ("jobwatchctl doctor$", completed("", r"(?m)^ok +configuration +/etc/jobwatchd/jobwatchd\.ini is valid$")),
+        ("jobwatchctl doctor --report$", completed("", "(?m)^role List: yes$")),
         ("systemd-escape --unescape 'INSTANCE'$", instance),
         ("journalctl JOBWATCH_EVENT_ID=", of_one_event),
         ("systemctl edit jobwatchd\n(?s:.*)LoadCredential=", credential),

@@ -3,9 +3,10 @@
 
 import json
 import re
+import time
 import unittest
 
-from fixture import ONE_SHOT, STATE, UNIT, UnitHookTest
+from fixture import ONE_SHOT, PATIENCE, STATE, UNIT, UnitHookTest
 from harness import TOKEN
 
 TOKEN_FILE = "/etc/jobwatchd/nexudus.token"
@@ -48,6 +49,10 @@ class Doctor(UnitHookTest):
         said = self.doctor()
         self.assertEqual((said.status, self.problems()), (0, []), said.output)
 
+    def member(self):
+        self.system.run("useradd", "-M", "-G", "jobwatchd", "member", check=False)
+        return "member"
+
     def restart(self):
         self.systemctl("restart", UNIT)
 
@@ -65,8 +70,11 @@ class Machine(Doctor):
     def test_a_token_that_every_user_can_read(self):
         self.start()
         self.system.path(TOKEN_FILE).chmod(0o644)
-        self.follow(self.finds("secrets", f"{TOKEN_FILE} can be read by every user")[:1])
-        self.assertEqual(self.system.path(TOKEN_FILE).stat().st_mode & 0o777, 0o640)
+        self.finds("configuration", f'all users can read this secret; run "chmod 0600 {TOKEN_FILE}"', "warning")
+        rows = {row["Check"]: row for row in self.findings(user=self.member())}
+        self.assertEqual(rows["secrets"]["Verdict"], "skipped")
+        self.assertRegex(self.doctor(user=self.member()).output, f"(?m)^warning +secrets +{TOKEN_FILE}: all users can read")
+        self.follow([f"chmod 0600 {TOKEN_FILE}"])
         self.is_well()
 
     def test_a_byte_order_mark_in_the_token(self):
@@ -109,6 +117,22 @@ class Machine(Doctor):
         self.start()
         self.is_well()
 
+    def test_a_journal_that_is_lost_at_a_restart(self):
+        conf = "/etc/systemd/journald.conf.d/zz.conf"
+        self.addCleanup(self.run_inside, "sh", "-c", "systemctl restart systemd-journald && journalctl --flush")
+        self.addCleanup(self.system.remove, conf)
+        self.start()
+        self.system.write(conf, "[Journal]\nStorage=volatile\n")
+        self.systemctl("restart", "systemd-journald")
+        commands = self.finds("journal", "log entries are lost when the machine restarts", "warning")
+        self.system.write(conf, "[Journal]\nStorage=persistent\n")
+        self.follow(commands)
+        self.run_inside("logger", "an entry")
+        limit = time.monotonic() + PATIENCE
+        while self.problems("journal") and time.monotonic() < limit:  # journald writes when it wants to
+            time.sleep(0.1)
+        self.is_well()
+
     def test_a_unit_that_does_not_exist(self):
         self.configure(self.fake, (11,), UNIT_HOOK)
         self.allow("test-next@*.service")
@@ -140,10 +164,21 @@ class Machine(Doctor):
         self.follow_rule()
         self.assertEqual(self.problems("polkit"), [])
 
+    def test_an_instance(self):
+        self.system.write("/etc/jobwatchd/branch.token", TOKEN, 0o644)
+        self.configure(self.fake, (11,), path="/etc/jobwatchd/branch.ini")
+        self.start("jobwatchd@branch")
+        rows = {row["Check"]: row for row in json.loads(self.doctor("-i", "branch", "--json=short").output)}
+        self.assertEqual({check for check, row in rows.items() if row["Verdict"] != "ok"}, {"configuration"}, rows)
+        self.assertRegex(rows["service"]["Text"], "jobwatchd@branch.service is running")
+        self.assertRegex(rows["state"]["Text"], "^/var/lib/jobwatchd-branch, ")
+        self.follow(re.findall('run "(chmod [^"]*/branch.token)"', rows["configuration"]["Text"]))
+        said = self.doctor("-i", "branch")
+        self.assertEqual({line.split()[0] for line in said.output.splitlines()}, {"ok"}, said.output)
+
     def test_what_a_member_of_the_group_cannot_check_is_said(self):
-        self.system.run("useradd", "-M", "-G", "jobwatchd", "member", check=False)
         self.start()
-        rows = self.findings(user="member")
+        rows = self.findings(user=self.member())
         self.assertEqual({row["Verdict"] for row in rows}, {"ok", "skipped"}, rows)
         skipped = {row["Check"]: row["Advice"] for row in rows if row["Verdict"] == "skipped"}
         self.assertEqual(skipped, dict.fromkeys(("secrets", "state"), "run 'sudo jobwatchctl doctor'"))

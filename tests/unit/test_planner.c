@@ -348,12 +348,16 @@ static void test_searches_of_clients(void **state)
         for (unsigned i = 1; i <= 3; i++) {
                 uint64_t now_us = START + i * USEC_PER_SEC;
                 assert_true(planner_begin_search(planner, now_us, &request, &wake_us));
+                request.kind = i == 2 ? REQUEST_DIAGNOSIS : REQUEST_SEARCH;
                 planner_note_sent(planner, now_us);
                 planner_end_request(planner, &request, now_us);
                 assert_int_equal(planner_failed(planner, &request, &refused, false, now_us, 0),
                                  ATTRIBUTED_TO_NONE);
                 assert_int_equal(planner_breaker(planner)->state, BREAKER_CLOSED);
         }
+
+        request.kind = REQUEST_DIAGNOSIS;
+        planner_succeeded(planner, &request, START + 4 * USEC_PER_SEC);
 
         /* None is made while the API is down. */
         assert_true(planner_begin_search(planner, START + MIN, &request, &wake_us));

@@ -97,6 +97,13 @@ class Manuals:
         self.assertRegex(self.execute(command), "Completed.*\nnext step\n")
         self.assertNotIn("next step", self.execute(command.replace(SUCCEEDED, FAILED), status=1))
 
+    def reported(self, command):
+        """Without what is secret or personal."""
+        said = self.execute(command)
+        self.assertRegex(said, "(?m)^.*0[.]2")
+        for text in (self.system.path("/etc/jobwatchd/nexudus.token").read_text().strip(), SUCCEEDED, "Import of"):
+            self.assertNotIn(text, said)
+
     def picture(self, command):
         path = command.split()[-1]
         self.execute(f"{command} && cat {path} && rm {path}")
@@ -249,6 +256,7 @@ class Manuals:
         ("systemctl edit jobwatch-report$", page_elsewhere),
         ("jobwatchctl list --failed ", failed_imports),
         (r"(command\[check_jobwatchd\]=/usr/bin/)?jobwatchctl status --check$", plugin),
+        ("jobwatchctl doctor --report$", reported),
         (r"jobwatchctl wait --add \d+ && next-step$", next_step),
         ("jobwatchctl timeline --since today ", picture),
         ("jobwatchctl history --since today --json", failures_as_json),

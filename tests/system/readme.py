@@ -251,6 +251,12 @@ class Readme(Manuals, unittest.TestCase):
     def well(self, command):
         self.assertIn("no problems", self.execute(command))
 
+    def examined(self, command):
+        """Nothing is wrong, and nothing that could be checked is left out."""
+        said = self.execute(command)
+        self.assertNotRegex(said, "(?m)^(warning|failure)")
+        self.assertGreater(len(re.findall("(?m)^ok ", said)), 10, said)
+
     def drawn(self, command):
         self.assertEqual(self.execute(command), "")
 
@@ -284,6 +290,7 @@ class Readme(Manuals, unittest.TestCase):
         ("jobwatchctl deliveries ", deliveries),
         ("jobwatchctl test-hook note ", hook_tested),
         ("jobwatchctl status +#", well),
+        ("jobwatchctl doctor +#", examined),
         (r"jobwatchctl (timeline|report) -o jobs\.\w+ ", drawn),
         ("apt remove jobwatchd$", removed),
         ("apt purge jobwatchd$", purged),
@@ -319,8 +326,8 @@ class Readme(Manuals, unittest.TestCase):
             subprocess.run(["openssl", *words], cwd=work, check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
         key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-        openssl("req", "-x509", *key, "-days", "2", "-subj", "/CN=Test authority", "-keyout", "ca.key", "-out", "ca.crt")
-        openssl("req", "-x509", *key, "-days", "2", "-subj", f"/CN={API_HOST}", "-addext", f"subjectAltName=DNS:{API_HOST}",
+        openssl("req", "-x509", *key, "-days", "90", "-subj", "/CN=Test authority", "-keyout", "ca.key", "-out", "ca.crt")
+        openssl("req", "-x509", *key, "-days", "90", "-subj", f"/CN={API_HOST}", "-addext", f"subjectAltName=DNS:{API_HOST}",
                 "-addext", "basicConstraints=critical,CA:FALSE", "-CA", "ca.crt", "-CAkey", "ca.key", "-keyout", "api.key",
                 "-out", "api.crt")
 

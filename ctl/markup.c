@@ -71,17 +71,23 @@ static bool is_of_address(char byte)
                (unsigned char)byte >= 0x80 || (byte != '\0' && strchr("._%+-", byte) != NULL);
 }
 
+/* Before the "@" also an apostrophe, and what JSON writes instead of it or of a plus sign: \u0027, \u002B. */
+static bool may_precede_at(char byte)
+{
+        return is_of_address(byte) || byte == '\'' || byte == '\\';
+}
+
 char *text_without_addresses(const char *text)
 {
         if (text == NULL)
                 return NULL;
 
-        /* An address has three characters at least. */
+        /* An address has three characters at least, but for one that is cut at the end of the text. */
         size_t used = 0, word = 0; /* where what may be an address begins in the copy */
         char *copy =
                 memory_malloc(NULL, strlen(text) * sizeof(INSTEAD_ADDRESS) / 3 + sizeof(INSTEAD_ADDRESS));
         while (*text != '\0') {
-                if (*text == '@' && word < used && is_of_address(text[1])) {
+                if (*text == '@' && word < used && (is_of_address(text[1]) || text[1] == '\0')) {
                         memcpy(copy + word, INSTEAD_ADDRESS, strlen(INSTEAD_ADDRESS));
                         used = word + strlen(INSTEAD_ADDRESS);
                         for (text++; is_of_address(*text) || *text == '@'; text++)
@@ -90,7 +96,7 @@ char *text_without_addresses(const char *text)
                         continue;
                 }
                 copy[used++] = *text;
-                if (!is_of_address(*text++))
+                if (!may_precede_at(*text++))
                         word = used;
         }
         copy[used] = '\0';

@@ -77,14 +77,32 @@ int file_read(const char *path, size_t size_max, char **ret_data, size_t *ret_si
 
 /* ---- replacing ---- */
 
-static int write_new(const char *path, const char *data, size_t size, bool for_all, bool synced)
+/* Of the file that is replaced; its owner as far as that is permitted. */
+static int keep_mode(int fd, const char *path)
+{
+        struct stat before, now;
+
+        if (lstat(path, &before) < 0 || !S_ISREG(before.st_mode))
+                return 0;
+        if (fstat(fd, &now) < 0)
+                return -errno;
+        if ((before.st_uid != now.st_uid || before.st_gid != now.st_gid) &&
+            fchown(fd, before.st_uid, before.st_gid) < 0 && errno != EPERM)
+                return -errno;
+        return fchmod(fd, before.st_mode & 0777) < 0 ? -errno : 0;
+}
+
+static int write_new(const char *path, const char *temporary, const char *data, size_t size, bool for_all,
+                     bool synced)
 {
         CLEANUP(cleanup_descriptor)
-        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, for_all ? 0644 : 0666);
+        int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, for_all ? 0644 : 0666);
 
         if (fd < 0 || (for_all && fchmod(fd, 0644) < 0)) /* whatever the umask is */
                 return -errno;
-        int r = file_write(fd, data, size);
+        int r = for_all ? 0 : keep_mode(fd, path);
+        if (r >= 0)
+                r = file_write(fd, data, size);
         return r >= 0 && synced && fsync(fd) < 0 ? -errno : r;
 }
 
@@ -94,7 +112,7 @@ int file_replace(const char *path, const char *data, size_t size, bool for_all, 
         CLEANUP(cleanup_free) char *temporary = format_message("%.*s.%s.tmp", (int)(name - path), path, name);
 
         (void)unlink(temporary); /* of a process that was killed */
-        int r = write_new(temporary, data, size, for_all, synced);
+        int r = write_new(path, temporary, data, size, for_all, synced);
         if (r >= 0 && rename(temporary, path) < 0)
                 r = -errno;
         if (r < 0)

@@ -25,8 +25,9 @@ int file_read(const char *path, size_t size_max, char **ret_data, size_t *ret_si
 
 /*
  * Replaces a file atomically by way of a file .NAME.tmp in the same directory, which one process may do at a
- * time. With `for_all`, everybody may read it, otherwise whom the umask lets; with `synced`, it survives a
- * crash of the machine whole, old or new. Returns 0, or a negative errno with the file as it was.
+ * time. With `for_all`, everybody may read it; otherwise whom the file before lets, and for the first the
+ * umask. With `synced`, it survives a crash of the machine whole, old or new. Returns 0, or a negative errno
+ * with the file as it was.
  */
 int file_replace(const char *path, const char *data, size_t size, bool for_all, bool synced);
 

@@ -87,14 +87,14 @@ static void check_plain(const uint8_t *data, size_t size, const char *written)
         }
 }
 
-/* Nothing has an "@" between two bytes of a word. */
+/* Nothing has an "@" between two bytes of a word, or between one and the end. */
 static void check_addresses(const char *text)
 {
         static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-";
 
         for (const char *at = strchr(text, '@'); at != NULL; at = strchr(at + 1, '@'))
-                check(at == text || at[1] == '\0' || strchr(letters, at[-1]) == NULL ||
-                      strchr(letters, at[1]) == NULL);
+                check(at == text || strchr(letters, at[-1]) == NULL ||
+                      (at[1] != '\0' && strchr(letters, at[1]) == NULL));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

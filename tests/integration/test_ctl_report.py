@@ -167,6 +167,18 @@ class Report(Reports):
         self.wait_until(lambda: self.report("-i", "7-east").jobs())
         self.assertIn("Background jobs of 7-east", self.report("-i", "7-east").text)
 
+    def test_who_may_read_it_remains(self):
+        self.start(ONE, [5])
+        self.report()
+        owner = (12345, 23456) if os.getuid() == 0 else (os.getuid(), os.getgid())
+        os.chown(self.file, *owner)
+        self.file.chmod(0o640)
+        before = self.file.stat()
+        self.report()
+        after = self.file.stat()
+        self.assertNotEqual(after.st_ino, before.st_ino)
+        self.assertEqual((after.st_uid, after.st_gid, after.st_mode), (*owner, before.st_mode))
+
     def test_its_policy_allows_its_style_and_nothing_else(self):
         self.start(ONE, [5])
         page = self.report()

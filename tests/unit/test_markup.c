@@ -94,6 +94,9 @@ static void test_addresses_are_left_out(void **state)
                 { "a@b c@d", "[address] [address]" },
                 { "a@b@c", "[address]" },
                 { "jörg@müller.de!", "[address]!" },
+                { "o'neil@example.com", "[address]" },
+                { "{\"user\": \"anna\\u002Ba@example.com\"}", "{\"user\": \"[address]\"}" },
+                { "cut: anna.smith@", "cut: [address]" },
                 { "@ everyone @home mail@ 4 @ 5", "@ everyone @home mail@ 4 @ 5" },
                 { "", "" },
         };

@@ -40,7 +40,7 @@ struct store;
  *  - its schema is newer than this program: -EOPNOTSUPP
  * A file that is refused is not changed. On success *ret_message is untouched.
  */
-int store_open(const char *directory, char **ret_message, struct store **ret_state);
+int store_open(const char *directory, char **ret_message, struct store **ret_store);
 
 /* Rolls back an open batch. Accepts NULL, returns NULL. */
 struct store *store_close(struct store *store);

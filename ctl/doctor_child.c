@@ -28,7 +28,7 @@
 /* What the child is run with, at most. */
 #define WORDS_MAX 8
 
-const char *child_program(void)
+const char *child_daemon(void)
 {
         const char *program = getenv("JOBWATCHD"); /* see docs/hacking.md */
 
@@ -39,10 +39,9 @@ static int start(const char *const words[], int descriptor, int file, pid_t *ret
 {
         posix_spawn_file_actions_t actions;
         char *argv[WORDS_MAX + 1] = { NULL };
-        const char *program = child_program();
+        const char *program = words[0];
         size_t count = 0;
 
-        argv[count++] = memory_need(strdup(program));
         for (; *words != NULL && count < WORDS_MAX; words++)
                 argv[count++] = memory_need(strdup(*words));
         int other = descriptor == STDOUT_FILENO ? STDERR_FILENO : STDOUT_FILENO;
@@ -127,7 +126,7 @@ static bool add_lines(struct doctor *doctor, const char *text)
 
 static void read_settings(struct doctor *doctor)
 {
-        const char *const words[] = { "-c", doctor->config_path, "--print-config", NULL };
+        const char *const words[] = { child_daemon(), "-c", doctor->config_path, "--print-config", NULL };
         CLEANUP(cleanup_free) char *text = NULL;
 
         if (child_run(words, STDOUT_FILENO, &text) != 0)
@@ -139,21 +138,22 @@ static void read_settings(struct doctor *doctor)
 void doctor_check_configuration(struct doctor *doctor)
 {
         const bool is_root = geteuid() == 0;
-        const char *const words[] = { "-c", doctor->config_path, "--check", is_root ? NULL : "--reload",
-                                      NULL };
+        const char *const words[] = {
+                child_daemon(), "-c", doctor->config_path, "--check", is_root ? NULL : "--reload", NULL
+        };
         CLEANUP(cleanup_free) char *text = NULL;
 
         int r = child_run(words, STDERR_FILENO, &text);
         if (r < 0) {
                 doctor_add(doctor, VERDICT_FAILURE,
-                           format_message("cannot run %s: %s", child_program(), strerror(-r)),
+                           format_message("cannot run %s: %s", child_daemon(), strerror(-r)),
                            format_message("install the package again"), NULL);
                 return;
         }
         bool any = add_lines(doctor, text);
         if (r != 0 && !any)
                 doctor_add(doctor, VERDICT_FAILURE,
-                           format_message("%s --check exits with status %d", child_program(), r),
+                           format_message("%s --check exits with status %d", child_daemon(), r),
                            format_message("see 'jobwatchd -c %s --check'", doctor->config_path), NULL);
         if (r == 0 && !any)
                 doctor_add(doctor, VERDICT_OK, format_message("%s is valid", doctor->config_path), NULL,

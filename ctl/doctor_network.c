@@ -2,30 +2,28 @@
 
 /*
  * The way to the API: the name of the host, the proxy, and the certificates. A connection is made as the
- * service makes it, with the proxy of its unit, and closed again: nothing is requested.
+ * service makes it, with the proxy of its unit, by a program of its own (check_connection.c).
  */
 
-#include <curl/curl.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "ctl/doctor.h"
+#include "ctl/doctor_child.h"
 #include "ctl/doctor_units.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
 #include "util/message.h"
 #include "util/timespan.h"
+#include "version.h"
 
 /* A certificate should have been replaced this long before it expires. */
 #define EXPIRY_WARNING_S (7 * 24 * 3600)
-
-#define CONNECT_TIMEOUT_S 15L
-
-DEFINE_CLEANUP(CURL, curl_easy_cleanup)
-DEFINE_CLEANUP(CURLU, curl_url_cleanup)
 
 static void cleanup_list(char ***list)
 {
@@ -50,23 +48,6 @@ static const char *proxy_url(void)
         return NULL;
 }
 
-/* Its address without a user name and a password; NULL: the URL is not one. */
-static char *proxy_address(const char *url)
-{
-        CLEANUP(cleanup_curl_url_cleanup) CURLU *parts = memory_need(curl_url());
-        char *host = NULL, *port = NULL, *address = NULL;
-
-        if (curl_url_set(parts, CURLUPART_URL, url, CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME) ==
-                    CURLUE_OK &&
-            curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
-                (void)curl_url_get(parts, CURLUPART_PORT, &port, 0);
-                address = format_message("%s:%s", host, port != NULL ? port : "1080");
-        }
-        curl_free(host);
-        curl_free(port);
-        return address;
-}
-
 /* This process gets the proxy of the service, which the shell of the user need not have. */
 static void use_environment_of_unit(const struct doctor *doctor)
 {
@@ -89,23 +70,22 @@ static void use_environment_of_unit(const struct doctor *doctor)
 
 /* ---- the name ---- */
 
+/* Of a URL that --check has accepted: SCHEME://HOST[:PORT][/PATH], in which HOST may be in brackets. */
 static bool find_host(struct doctor *doctor)
 {
-        CLEANUP(cleanup_curl_url_cleanup) CURLU *parts = memory_need(curl_url());
-        const char *url = settings_get(&doctor->settings, "api", "base_url");
-        char *host = NULL, *port = NULL;
+        const char *url = settings_get(&doctor->settings, "api", "base_url"), *host = strstr(url, "://");
 
-        doctor->is_plain = strncmp(url, "http:", 5) == 0;
-        if (curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK ||
-            curl_url_get(parts, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
-            curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK) {
-                curl_free(host);
+        if (host == NULL)
                 return false;
-        }
-        doctor->host = format_message("%s", host);
-        doctor->port = format_message("%s", port);
-        curl_free(host);
-        curl_free(port);
+        host += strlen("://");
+        size_t size = strcspn(host, "/");
+        size_t name = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+        if (name > size)
+                return false;
+        doctor->is_plain = strncmp(url, "http:", 5) == 0;
+        doctor->host = format_message("%.*s", (int)name, host);
+        doctor->port = name < size ? format_message("%.*s", (int)(size - name - 1), host + name + 1)
+                                   : format_message("%s", doctor->is_plain ? "80" : "443");
         return true;
 }
 
@@ -153,54 +133,9 @@ void doctor_check_name(struct doctor *doctor)
 
 /* ---- the connection ---- */
 
-/* As the service does it: see http/http.c and http/http_tls.c. */
-static CURL *new_connection(const struct doctor *doctor, char error[static CURL_ERROR_SIZE])
+static void judge_expiry(struct doctor *doctor, int64_t expiry)
 {
-        const char *authorities = settings_get(&doctor->settings, "api", "ca_file");
-        CURL *easy = memory_need(curl_easy_init());
-        CLEANUP(cleanup_free)
-        char *url = format_message("%s://%s:%s/", doctor->is_plain ? "http" : "https", doctor->host,
-                                   doctor->port);
-
-        *error = '\0';
-        bool well =
-                curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
-                curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L) == CURLE_OK &&
-                curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L) == CURLE_OK &&
-                curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error) == CURLE_OK &&
-                curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S) == CURLE_OK &&
-                curl_easy_setopt(easy, CURLOPT_TIMEOUT, CONNECT_TIMEOUT_S) == CURLE_OK &&
-                (!doctor->is_plain || curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK) &&
-                (*authorities == '\0' || (curl_easy_setopt(easy, CURLOPT_CAINFO, authorities) == CURLE_OK &&
-                                          curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK));
-        if (!well)
-                memory_exhausted();
-        return easy;
-}
-
-/* When the first certificate of the chain expires, in seconds since 1970; -1: not known. */
-static time_t find_expiry(CURL *easy)
-{
-        static const char label[] = "Expire date:";
-        struct curl_certinfo *chain = NULL;
-        time_t first = -1;
-
-        if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &chain) != CURLE_OK || chain == NULL)
-                return -1;
-        for (int i = 0; i < chain->num_of_certs; i++)
-                for (const struct curl_slist *line = chain->certinfo[i]; line != NULL; line = line->next) {
-                        if (strncmp(line->data, label, strlen(label)) != 0)
-                                continue;
-                        time_t expiry = curl_getdate(line->data + strlen(label), NULL);
-                        if (expiry >= 0 && (first < 0 || expiry < first))
-                                first = expiry;
-                }
-        return first;
-}
-
-static void judge_expiry(struct doctor *doctor, CURL *easy)
-{
-        const time_t expiry = find_expiry(easy), left = expiry - time(NULL);
+        const int64_t left = expiry - (int64_t)time(NULL);
         char span[TIMESPAN_TEXT_MAX];
 
         if (expiry < 0) {
@@ -244,35 +179,53 @@ static void explain_certificate(struct doctor *doctor, const char *reason)
                    format_message("TLS: not accepted"));
 }
 
-static void explain_failure(struct doctor *doctor, CURLcode code, const char *reason)
+static void explain_proxy(struct doctor *doctor, const char *reason)
 {
-        const char *proxy = doctor->is_plain ? NULL : proxy_url();
-        CLEANUP(cleanup_free) char *address = proxy != NULL ? proxy_address(proxy) : NULL;
+        doctor_add(doctor, VERDICT_FAILURE, format_message("no connection through the proxy %s", reason),
+                   format_message("correct Environment=https_proxy= with 'systemctl edit %s', then run "
+                                  "'systemctl restart %s'",
+                                  doctor->unit, doctor->unit),
+                   format_message("proxy: fails"));
+}
 
-        if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
-                explain_certificate(doctor, reason);
-        } else if (proxy != NULL) { /* a text of libcurl may quote the URL with its password */
-                doctor_add(
-                        doctor, VERDICT_FAILURE,
-                        format_message("no connection through the proxy %s: %s",
-                                       address != NULL ? address : "(invalid URL)", curl_easy_strerror(code)),
-                        format_message("correct Environment=https_proxy= with 'systemctl edit %s', then run "
-                                       "'systemctl restart %s'",
-                                       doctor->unit, doctor->unit),
-                        format_message("proxy: fails"));
-        } else {
-                doctor_add(doctor, VERDICT_FAILURE,
-                           format_message("no connection to %s, port %s: %s", doctor->host, doctor->port,
-                                          reason),
-                           format_message("check base_url in %s, the network, and the firewall",
-                                          doctor->config_path),
-                           format_message("connection: fails"));
-        }
+static void explain_connection(struct doctor *doctor, const char *reason)
+{
+        doctor_add(doctor, VERDICT_FAILURE,
+                   format_message("no connection to %s, port %s: %s", doctor->host, doctor->port, reason),
+                   format_message("check base_url in %s, the network, and the firewall", doctor->config_path),
+                   format_message("connection: fails"));
+}
+
+/* What check_connection.c says: a word, a blank, and what belongs to it. */
+static void take_result(struct doctor *doctor, char *line)
+{
+        static const struct {
+                const char *word;
+                void (*explain)(struct doctor *doctor, const char *reason);
+        } failures[] = {
+                { "certificate ", explain_certificate },
+                { "proxy ", explain_proxy },
+                { "connection ", explain_connection },
+        };
+
+        line[strcspn(line, "\n")] = '\0';
+        for (size_t i = 0; i < sizeof(failures) / sizeof(*failures); i++)
+                if (strncmp(line, failures[i].word, strlen(failures[i].word)) == 0) {
+                        failures[i].explain(doctor, line + strlen(failures[i].word));
+                        return;
+                }
+        if (doctor->is_plain)
+                doctor_add(doctor, VERDICT_OK,
+                           format_message("port %s of %s, without TLS", doctor->port, doctor->host), NULL,
+                           format_message("TLS: none"));
+        else
+                judge_expiry(doctor, strncmp(line, "expires ", 8) == 0 ? strtoll(line + 8, NULL, 10) : -1);
 }
 
 void doctor_check_connection(struct doctor *doctor)
 {
-        char error[CURL_ERROR_SIZE];
+        const char *program = getenv("JOBWATCHD_CHECK_CONNECTION"); /* see docs/hacking.md */
+        CLEANUP(cleanup_free) char *text = NULL;
 
         if (doctor->host == NULL || doctor->unresolved) {
                 doctor_add(doctor, VERDICT_SKIPPED,
@@ -281,14 +234,18 @@ void doctor_check_connection(struct doctor *doctor)
                            NULL, NULL);
                 return;
         }
-        CLEANUP(cleanup_curl_easy_cleanup) CURL *easy = new_connection(doctor, error);
-        CURLcode code = curl_easy_perform(easy);
-        if (code != CURLE_OK)
-                explain_failure(doctor, code, *error != '\0' ? error : curl_easy_strerror(code));
-        else if (doctor->is_plain)
-                doctor_add(doctor, VERDICT_OK,
-                           format_message("port %s of %s, without TLS", doctor->port, doctor->host), NULL,
-                           format_message("TLS: none"));
+        if (program == NULL)
+                program = JOBWATCH_LIBEXECDIR "/check-connection";
+        CLEANUP(cleanup_free)
+        char *url = format_message("%s://%s:%s/", doctor->is_plain ? "http" : "https", doctor->host,
+                                   doctor->port);
+        const char *const words[] = { program, url, settings_get(&doctor->settings, "api", "ca_file"), NULL };
+        int r = child_run(words, STDOUT_FILENO, &text);
+        if (r == 0)
+                take_result(doctor, text);
         else
-                judge_expiry(doctor, easy);
+                doctor_add(
+                        doctor, VERDICT_FAILURE,
+                        format_message("cannot run %s: %s", program, r < 0 ? strerror(-r) : "it has failed"),
+                        format_message("install the package again"), NULL);
 }

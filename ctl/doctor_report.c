@@ -6,13 +6,14 @@
  * these.
  */
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "ctl/doctor.h"
+#include "ctl/doctor_child.h"
 #include "util/cleanup.h"
 #include "util/file.h"
 #include "version.h"
@@ -42,6 +43,17 @@ static void print_system(void)
         if (uname(&kernel) >= 0)
                 (void)printf(" %s %s", kernel.release, kernel.machine);
         (void)putchar('\n');
+}
+
+/* As `jobwatchd --version` names them: the line of libcurl. */
+static void print_libraries(void)
+{
+        const char *const words[] = { child_daemon(), "--version", NULL };
+        CLEANUP(cleanup_free) char *text = NULL;
+
+        const char *line = child_run(words, STDOUT_FILENO, &text) == 0 ? strstr(text, "\nlibcurl/") : NULL;
+        if (line != NULL)
+                (void)printf("libraries: %.*s\n", (int)strcspn(line + 1, "\n"), line + 1);
 }
 
 static bool is_on(const struct doctor *doctor, const char *section, const char *key)
@@ -87,8 +99,8 @@ static void print_settings(const struct doctor *doctor)
 
 void doctor_print_report(const struct doctor *doctor)
 {
-        (void)printf("jobwatchctl doctor --report\nversion: %s\nlibraries: %s\n", JOBWATCH_VERSION,
-                     curl_version());
+        (void)printf("jobwatchctl doctor --report\nversion: %s\n", JOBWATCH_VERSION);
+        print_libraries();
         print_system();
         print_settings(doctor);
         for (size_t i = 0; i < doctor->count; i++) {

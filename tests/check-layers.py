@@ -41,7 +41,7 @@ EXCEPTIONS = {("delivery/unit/", "bus/connection.h")}
 
 LIBRARIES = [
     # What is included, and the directories and files that may.
-    (re.compile(r"curl/"), ("http/", "main.c", "ctl/doctor_network.c", "ctl/doctor_report.c")),
+    (re.compile(r"curl/"), ("http/", "main.c", "ctl/check_connection.c")),
     (re.compile(r"yajl/yajl_gen\.h$"), ("nexudus/", "delivery/payload.c", "ctl/json.c")),
     (re.compile(r"yajl/(?!yajl_gen\.h$)"), ("nexudus/",)),
     (re.compile(r"openssl/"), ("http/", "delivery/webhook/")),
@@ -198,7 +198,7 @@ SAMPLES = [
     ("app/c.c", [ESSAY, '#include "ctl/row.h"', "#include <libsmartcols/libsmartcols.h>"], [3, 4]),
     ("ctl/row.h", ["#pragma once", '#include "util/a.h"', '#include "model/a.h"', "#include <systemd/sd-bus.h>"], []),
     ("ctl/table.c", [ESSAY, "#include <libsmartcols/libsmartcols.h>", '#include "ctl/row.h"'], []),
-    ("ctl/doctor_network.c", [ESSAY, "#include <curl/curl.h>", '#include "http/a.h"'], [4]),
+    ("ctl/check_connection.c", [ESSAY, "#include <curl/curl.h>", '#include "http/a.h"'], [4]),
     ("ctl/list.c", [ESSAY, '#include "state/a.h"', '#include "bus/connection.h"', "#include <sqlite3.h>"], [3, 4, 5]),
 ]
 

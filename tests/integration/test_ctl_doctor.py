@@ -31,6 +31,7 @@ class Doctor:
         bus = self.bus.env if hasattr(self, "bus") else {"DBUS_SYSTEM_BUS_ADDRESS": NO_BUS}
         done = subprocess.run([*before, os.environ["JOBWATCHCTL"], *options], stdin=subprocess.DEVNULL, capture_output=True,
                               env={**clean_environment(), **bus, "JOBWATCHD": JOBWATCHD, "JOBWATCHD_HOOK_RUN": HOOK_RUN,
+                                   "JOBWATCHD_CHECK_CONNECTION": os.environ["JOBWATCHD_CHECK_CONNECTION"],
                                    "JOBWATCHD_CONFIG": str(self.config), **(env or {})},
                               text=True, timeout=PATIENCE * 8, check=False)
         self.assertEqual(done.stderr, "")

@@ -181,7 +181,10 @@ bool diagnosis_next(struct monitor *monitor, bool may_send, uint64_t now_us,
                 run->rows = (struct rows){ .count = 0 };
                 return true;
         }
-        *wake_us = time_earlier(*wake_us, time_earlier(run->deadline_us, at_us));
+        if (at_us != USEC_NEVER && at_us > run->deadline_us) /* it would wait in vain */
+                end(monitor);
+        else
+                *wake_us = time_earlier(*wake_us, time_earlier(run->deadline_us, at_us));
         return false;
 }
 

@@ -3,6 +3,7 @@
 wrong with a machine is in tests/system/test_doctor.py.
 """
 
+import http.client
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import unittest
 
 import clock
 from ctl_rig import CtlTest
-from harness import HOOK_RUN, JOBWATCHD, NO_BUS, PATIENCE, TOKEN, Closed, clean_environment
+from harness import HOOK_RUN, JOBS, JOBWATCHD, NO_BUS, PATIENCE, TOKEN, Closed, clean_environment
 from test_tls import TlsTest, make_certificate, needs_openssl
 
 API = ("API", "role Read", "role List", "clock", "batches", "order", "UpdatedOn", "dates", "limits")
@@ -51,6 +52,19 @@ class Doctor:
 
     def is_well(self, check, **how):
         self.assertEqual(self.findings(**how)[check]["Verdict"], "ok")
+
+
+def use_up_the_limit(fake):
+    """As another program does that has the same account."""
+    connection = http.client.HTTPConnection("127.0.0.1", fake.port, timeout=PATIENCE)
+    status = 200
+    while status == 200:
+        connection.request("GET", f"{JOBS}/5", headers={"Authorization": f"Bearer {TOKEN}"})
+        answer = connection.getresponse()
+        answer.read()
+        status = answer.status
+    connection.close()
+    assert status == 409, status
 
 
 class Api(Doctor, CtlTest):
@@ -225,13 +239,17 @@ class Api(Doctor, CtlTest):
     @unittest.skipUnless(clock.LIBRARY, "the clock cannot be shifted below a sanitizer")
     def test_another_program_uses_up_the_limit(self):
         shifted = clock.Clock(self.directory / "clock")
-        self.begin(env=shifted.env)
-        self.fake.server(throttle="yes", min_spacing=0, per_minute=4, time_scale=60)
+        self.begin(env=shifted.env, poll={"interval": "2s", "max_interval": "2s"})
+        self.fake.server(throttle="yes", min_spacing=0, per_minute=400)
+        self.is_well("limits")
+        use_up_the_limit(self.fake)
         self.daemon.wait_for("Rate limited by the API")
         found = self.finds("limits", "warning", "another program uses the same account", "stop that program")
         self.assertIn("goes away after an hour", found["Advice"])
-        self.fake.server(throttle="no")
-        shifted.pass_minutes(61)
+        self.fake.server(per_minute=400)  # it makes no more requests, and the minute has passed
+        shifted.pass_minutes(2)
+        self.fake.polls(5, status=200)
+        shifted.pass_minutes(2 + 61)
         self.wait_until(lambda: self.findings()["limits"]["Verdict"] == "ok")
 
 

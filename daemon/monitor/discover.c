@@ -14,7 +14,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#include "monitor/discovered_job.h"
+#include "monitor/job.h"
 #include "planning/feed_rows.h"
 #include "util/cleanup.h"
 #include "util/container.h"

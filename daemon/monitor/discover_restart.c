@@ -15,7 +15,7 @@
 
 #include "monitor/discover.h"
 #include "monitor/discover_created.h"
-#include "monitor/discovered_job.h"
+#include "monitor/job.h"
 #include "monitor/requests.h"
 #include "planning/feed.h"
 #include "util/cleanup.h"

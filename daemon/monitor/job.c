@@ -11,6 +11,7 @@
 #include "platform/clock.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
+#include "util/names.h"
 
 static struct string_list *hooks_free(struct string_list *hooks)
 {
@@ -133,4 +134,113 @@ struct planner_settings job_settings(const struct job_config *config)
                 .stalled_after_us = config->poll.stalled_after_us,
                 .result_wait_us = config->poll.result_wait_us,
         };
+}
+
+/* ---- discovered jobs ---- */
+
+bool discovered_job_is_configured(const struct config *config, const char *sections)
+{
+        for (size_t i = 0; i < config->discover_count; i++)
+                if (names_contain(sections, config->discovers[i].name))
+                        return true;
+        return false;
+}
+
+static void add_hook(struct string_list *hooks, const char *name)
+{
+        if (!string_list_contains(hooks, name))
+                string_list_add(hooks, name);
+}
+
+/* The job as if it were listed. Without a section, as while it is to be decided, it has no hooks. */
+static struct job *describe(const struct config *config, uint64_t id, const char *sections)
+{
+        struct job_config described = { .id = id, .poll = config->poll, .hooks_given = true };
+        bool first = true;
+
+        for (size_t i = 0; i < config->discover_count; i++) {
+                const struct discover_config *discover = &config->discovers[i];
+
+                if (!names_contain(sections, discover->name))
+                        continue;
+                if (first)
+                        described.poll = discover->poll;
+                first = false;
+                described.hooks_given &= discover->hooks_given; /* without, every hook is meant */
+                for (size_t n = 0; n < discover->hooks.count; n++)
+                        add_hook(&described.hooks, discover->hooks.items[n]);
+        }
+        struct job *job = job_new(&described);
+        string_list_clear(&described.hooks);
+        return job;
+}
+
+void discovered_job_note(struct job *job, const struct remote_time *created, const char *sections)
+{
+        size_t size = strlen(sections) + 1;
+        struct job_discovery *discovery = memory_malloc(NULL, sizeof(*discovery) + size);
+
+        *discovery = (struct job_discovery){ .created = *created };
+        memcpy(discovery->sections, sections, size);
+        free(job->discovery);
+        job->discovery = discovery;
+}
+
+struct job *discovered_job_new(const struct config *config, uint64_t id, const struct remote_time *created,
+                               const char *sections)
+{
+        struct job *job = describe(config, id, sections);
+
+        discovered_job_note(job, created, sections);
+        return job;
+}
+
+struct planner_settings discovered_job_update(const struct config *config, struct job *job)
+{
+        return job_describe(job, describe(config, job->planning.id, job->discovery->sections));
+}
+
+/* ---- added jobs ---- */
+
+static void add_named_hooks(struct string_list *hooks, const char *names)
+{
+        const char *name;
+        size_t size;
+
+        while ((name = names_next(&names, &size)) != NULL) {
+                CLEANUP(cleanup_free) char *copy = memory_need(strndup(name, size));
+                add_hook(hooks, copy);
+        }
+}
+
+struct job *added_job_new(const struct config *config, const struct manual_job *manual)
+{
+        struct job_config job = { .id = manual->id,
+                                  .name = manual->name,
+                                  .poll = config->poll,
+                                  .hooks_given = manual->hooks != NULL };
+
+        add_named_hooks(&job.hooks, manual->hooks);
+        struct job *added = job_new(&job);
+        string_list_clear(&job.hooks);
+        return added;
+}
+
+struct planner_settings added_job_update(const struct config *config, const struct manual_job *manual,
+                                         struct job *job)
+{
+        /* Sections that discovered it say what it is. */
+        if (manual->kind == MANUAL_EXTENDED && job->discovery != NULL &&
+            discovered_job_is_configured(config, job->discovery->sections)) {
+                const struct planner_settings settings = discovered_job_update(config, job);
+                added_job_extend(manual, job);
+                return settings;
+        }
+        return job_describe(job, added_job_new(config, manual));
+}
+
+void added_job_extend(const struct manual_job *manual, struct job *job)
+{
+        if (manual->kind == MANUAL_EXTENDED && job->hooks != NULL) /* else it has all */
+                add_named_hooks(job->hooks, manual->hooks);
 }

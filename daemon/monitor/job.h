@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "model/manual_job.h"
 #include "model/remote_time.h"
 #include "planning/planner.h"
 #include "state/store.h"
@@ -72,3 +73,39 @@ struct planner_settings job_describe(struct job *job, struct job *described);
 
 /* How a job is polled by its configuration. */
 struct planner_settings job_settings(const struct job_config *config);
+
+/*
+ * A job as the sections [discover NAME] say that found it: the settings of the first, the hooks of all.
+ */
+
+/* Whether one of the sections is in the configuration. */
+bool discovered_job_is_configured(const struct config *config, const char *sections);
+
+/* Likewise as job_new(). */
+struct job *discovered_job_new(const struct config *config, uint64_t id, const struct remote_time *created,
+                               const char *sections);
+
+/*
+ * Gives a job name, hooks and origin by the sections that discovered it. Returns how it is polled by them,
+ * for planner_update_job().
+ */
+struct planner_settings discovered_job_update(const struct config *config, struct job *job);
+
+/* Sets by which sections the job was discovered. */
+void discovered_job_note(struct job *job, const struct remote_time *created, const char *sections);
+
+/*
+ * A job as someone has added it at run time. What the configuration says of it wins: if it is listed, its
+ * name and how it is polled; if it was discovered and then extended, all of that. An extended job has its
+ * hooks beside those of the configuration.
+ */
+
+/* Likewise as job_new(). */
+struct job *added_job_new(const struct config *config, const struct manual_job *manual);
+
+/* Gives a job that is not listed name and hooks. Returns how it is polled, for planner_update_job(). */
+struct planner_settings added_job_update(const struct config *config, const struct manual_job *manual,
+                                         struct job *job);
+
+/* Gives a job that was extended its additional hooks, after others by its section. */
+void added_job_extend(const struct manual_job *manual, struct job *job);

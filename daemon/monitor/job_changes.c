@@ -6,8 +6,7 @@
 
 #include <stdlib.h>
 
-#include "monitor/added_job.h"
-#include "monitor/discovered_job.h"
+#include "monitor/job.h"
 #include "util/array.h"
 
 /* ---- preparing ---- */

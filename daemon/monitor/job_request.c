@@ -18,9 +18,9 @@
 #include <string.h>
 
 #include "journal/event_message.h"
-#include "monitor/added_job.h"
 #include "monitor/discover.h"
 #include "monitor/discover_restart.h"
+#include "monitor/job.h"
 #include "monitor/manual.h"
 #include "monitor/requests.h"
 #include "util/cleanup.h"
@@ -161,13 +161,6 @@ static int removal_run(struct state_operation *operation, struct store *store)
 
 /* ---- taking effect: additions ---- */
 
-static bool has_ended(const struct job *job)
-{
-        const struct job_memory *memory = &job->planning.watch.memory;
-
-        return memory->recorded && outcome_is_terminal(memory->outcome);
-}
-
 /* Returns what it was. */
 static enum job_was add_job(struct monitor *monitor, struct item *item, struct manual_job *manual)
 {
@@ -177,10 +170,10 @@ static enum job_was add_job(struct monitor *monitor, struct item *item, struct m
         uint64_t now_us = monitor_now_us(monitor);
 
         if (job != NULL) {
-                was = has_ended(job) ? JOB_ENDED : JOB_WATCHED;
+                was = planner_job_is_over(&job->planning) ? JOB_ENDED : JOB_WATCHED;
         } else {
                 job = STEAL_POINTER(item->job);
-                was = has_ended(job) ? JOB_ENDED : JOB_NEW;
+                was = planner_job_is_over(&job->planning) ? JOB_ENDED : JOB_NEW;
                 job->planning.unwatched = true;
                 monitor_add_job(monitor, job);
                 planner_start_job(monitor->planner, &job->planning, now_us, 0);
@@ -246,7 +239,7 @@ static void log_removed(const struct job_request *request, const struct item *it
 /* Whether the configuration wants it watched, which a removal that is not kept does not change. */
 static bool is_configured(const struct job *job)
 {
-        return job->listed || (job->discovery != NULL && !has_ended(job));
+        return job->listed || (job->discovery != NULL && !planner_job_is_over(&job->planning));
 }
 
 static void remove_job(struct monitor *monitor, struct item *item)
@@ -483,7 +476,7 @@ int monitor_poll_jobs(struct monitor *monitor, const uint64_t ids[], size_t coun
         for (size_t i = 0; count == 0 && i < monitor->jobs.count; i++) {
                 struct job *job = monitor->jobs.jobs[i];
 
-                if (has_ended(job))
+                if (planner_job_is_over(&job->planning))
                         continue;
                 planner_poll_job(monitor->planner, &job->planning, now_us);
                 due++;

@@ -6,7 +6,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "util/array.h"
 
@@ -16,22 +15,6 @@ static int compare_jobs(const void *left, const void *right)
                  b = (*(struct job *const *)right)->planning.id;
 
         return (a > b) - (a < b);
-}
-
-static int compare_id(const void *key, const void *member)
-{
-        uint64_t a = *(const uint64_t *)key, b = (*(struct job *const *)member)->planning.id;
-
-        return (a > b) - (a < b);
-}
-
-struct job *job_table_find(const struct job_table *table, uint64_t id)
-{
-        if (table->count == 0)
-                return NULL;
-
-        struct job **found = bsearch(&id, table->jobs, table->count, sizeof(struct job *), compare_id);
-        return found != NULL ? *found : NULL;
 }
 
 size_t job_table_place(const struct job_table *table, uint64_t id)
@@ -48,15 +31,20 @@ size_t job_table_place(const struct job_table *table, uint64_t id)
         return from;
 }
 
+struct job *job_table_find(const struct job_table *table, uint64_t id)
+{
+        size_t place = job_table_place(table, id);
+
+        return place < table->count && table->jobs[place]->planning.id == id ? table->jobs[place] : NULL;
+}
+
 void job_table_add(struct job_table *table, struct job *job)
 {
         size_t place = job_table_place(table, job->planning.id);
 
         assert(place == table->count || table->jobs[place]->planning.id != job->planning.id);
-        table->jobs = array_grow(table->jobs, table->count, sizeof(struct job *));
-        memmove(table->jobs + place + 1, table->jobs + place, (table->count - place) * sizeof(struct job *));
+        table->jobs = array_insert(table->jobs, &table->count, sizeof(job), place);
         table->jobs[place] = job;
-        table->count++;
 }
 
 void job_table_remove(struct job_table *table, const struct job *job)
@@ -64,8 +52,7 @@ void job_table_remove(struct job_table *table, const struct job *job)
         size_t place = job_table_place(table, job->planning.id);
 
         assert(place < table->count && table->jobs[place] == job);
-        table->count--;
-        memmove(table->jobs + place, table->jobs + place + 1, (table->count - place) * sizeof(struct job *));
+        array_remove(table->jobs, &table->count, sizeof(job), place);
 }
 
 void job_table_append(struct job_table *table, struct job *job)

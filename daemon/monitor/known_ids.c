@@ -5,7 +5,6 @@
 #include "monitor/known_ids.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "util/array.h"
 #include "util/sorted.h"
@@ -18,16 +17,9 @@ struct known_id {
         int64_t created_ticks;
 };
 
-static size_t place_of(const struct known_ids *known, uint64_t id)
-{
-        return sorted_place(known->ids, known->count, sizeof(*known->ids), id);
-}
-
 bool known_ids_contain(const struct known_ids *known, uint64_t id)
 {
-        size_t place = place_of(known, id);
-
-        return place < known->count && known->ids[place].id == id;
+        return sorted_find(known->ids, known->count, sizeof(*known->ids), id) != NULL;
 }
 
 void known_ids_add(struct known_ids *known, uint64_t id, int64_t created_ticks)
@@ -36,11 +28,9 @@ void known_ids_add(struct known_ids *known, uint64_t id, int64_t created_ticks)
                 return;
         if (known->count == IDS_MAX)
                 known->count = 0;
-        known->ids = array_grow(known->ids, known->count, sizeof(*known->ids));
-        size_t place = place_of(known, id);
-        memmove(known->ids + place + 1, known->ids + place, (known->count - place) * sizeof(*known->ids));
+        size_t place = sorted_place(known->ids, known->count, sizeof(*known->ids), id);
+        known->ids = array_insert(known->ids, &known->count, sizeof(*known->ids), place);
         known->ids[place] = (struct known_id){ id, created_ticks };
-        known->count++;
 }
 
 void known_ids_forget(struct known_ids *known, int64_t created_ticks)

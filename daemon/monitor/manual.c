@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "monitor/added_job.h"
+#include "monitor/job.h"
 #include "platform/clock.h"
 #include "util/cleanup.h"
 #include "util/container.h"

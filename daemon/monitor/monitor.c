@@ -21,7 +21,6 @@
 #include "monitor/manual.h"
 #include "monitor/outage.h"
 #include "monitor/outage_events.h"
-#include "monitor/poll_limits.h"
 #include "monitor/poll_state.h"
 #include "monitor/recent.h"
 #include "monitor/requests.h"
@@ -222,20 +221,11 @@ struct monitor *monitor_free(struct monitor *monitor)
 
 /* ---- start, reload ---- */
 
-/* A gone job may come back. */
-static bool has_ended(const struct job *job)
-{
-        const struct job_memory *memory = &job->planning.watch.memory;
-
-        return memory->recorded && outcome_is_terminal(memory->outcome) &&
-               !planner_job_is_gone(&job->planning);
-}
-
 /* Starts polling a job. An ended job is polled only if the command line names it, or someone added it then.
  */
 static void start_job(struct monitor *monitor, struct job *job)
 {
-        if (has_ended(job) && !job->from_command_line && !job->again) {
+        if (planner_job_has_ended(&job->planning) && !job->from_command_line && !job->again) {
                 monitor_report(monitor, job, "ended before (%s)",
                                outcome_to_string(job->planning.watch.memory.outcome));
                 job->answered = true;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "config/config.h"
 #include "monitor/diagnosis_seen.h"
 #include "monitor/discover_state.h"
 #include "monitor/failing.h"
@@ -124,3 +125,6 @@ void monitor_report(struct monitor *monitor, const struct job *job, const char *
 /* Likewise: its Status and outcome. */
 void monitor_report_record(struct monitor *monitor, const struct job *job, const struct text *status,
                            enum outcome outcome);
+
+/* What the configuration allows the planner: at most `max_in_flight` requests at a time. */
+struct planner_limits poll_limits_of(const struct config *config, unsigned max_in_flight, bool once);

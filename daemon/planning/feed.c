@@ -49,11 +49,6 @@
 
 /* ---- what is wanted ---- */
 
-static bool has_ended(const struct planner_job *job)
-{
-        return job->watch.memory.recorded && outcome_is_terminal(job->watch.memory.outcome);
-}
-
 static bool is_open_job(const struct planner_job *job)
 {
         return !job->done && !planner_job_is_gone(job);
@@ -128,8 +123,8 @@ static void cover_recorded(struct planner *planner)
         for (size_t i = 0; i < planner->job_count; i++) {
                 struct planner_job *job = planner->jobs[i];
 
-                job->covered = waits_for_poll(job) && job->watch.memory.recorded && !has_ended(job) &&
-                               !job->unwatched;
+                job->covered = waits_for_poll(job) && job->watch.memory.recorded &&
+                               !planner_job_is_over(job) && !job->unwatched;
         }
 }
 
@@ -461,7 +456,7 @@ uint64_t planner_feed_retry_us(const struct planner *planner)
 /* The feed waits for the job: not for one that has ended, or that may fail for ever. */
 static bool is_waited_for(const struct planner_job *job)
 {
-        return !has_ended(job) && !is_charged(job);
+        return !planner_job_is_over(job) && !is_charged(job);
 }
 
 /* A row of the job is not confirmed yet, or what it showed is not recorded. */

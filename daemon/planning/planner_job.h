@@ -113,12 +113,17 @@ static inline bool planner_request_has_ended(const struct planner_request *reque
         return true;
 }
 
+/* The job is recorded as ended or gone. */
+static inline bool planner_job_is_over(const struct planner_job *job)
+{
+        return job->watch.memory.recorded && outcome_is_terminal(job->watch.memory.outcome);
+}
+
 /* A success or a failure of the job is recorded: it is not polled any more, but for what planner_take_row()
  * says. */
 static inline bool planner_job_has_ended(const struct planner_job *job)
 {
-        return job->watch.memory.recorded && outcome_is_terminal(job->watch.memory.outcome) &&
-               job->watch.memory.outcome != OUTCOME_GONE;
+        return planner_job_is_over(job) && job->watch.memory.outcome != OUTCOME_GONE;
 }
 
 /* The job has ended, as far as it was recorded; a gone job may come back. */

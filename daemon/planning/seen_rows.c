@@ -5,7 +5,6 @@
 #include "planning/seen_rows.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "util/array.h"
 #include "util/sorted.h"
@@ -16,29 +15,19 @@ void seen_rows_clear(struct seen_rows *seen)
         *seen = SEEN_ROWS_EMPTY;
 }
 
-static size_t place_of(const struct seen_rows *seen, uint64_t digest)
-{
-        return sorted_place(seen->rows, seen->count, sizeof(*seen->rows), digest);
-}
-
 bool seen_rows_has(const struct seen_rows *seen, uint64_t digest)
 {
-        size_t place = place_of(seen, digest);
-
-        return place < seen->count && seen->rows[place].digest == digest;
+        return sorted_find(seen->rows, seen->count, sizeof(*seen->rows), digest) != NULL;
 }
 
 void seen_rows_note(struct seen_rows *seen, uint64_t digest)
 {
-        size_t place = place_of(seen, digest);
+        size_t place = sorted_place(seen->rows, seen->count, sizeof(*seen->rows), digest);
 
         if (!seen_rows_has(seen, digest)) {
                 if (seen->count == SEEN_ROWS_MAX)
                         return;
-                seen->rows = array_grow(seen->rows, seen->count, sizeof(*seen->rows));
-                memmove(seen->rows + place + 1, seen->rows + place,
-                        (seen->count - place) * sizeof(*seen->rows));
-                seen->count++;
+                seen->rows = array_insert(seen->rows, &seen->count, sizeof(*seen->rows), place);
         }
         seen->rows[place] = (struct seen_row){ digest, true };
 }

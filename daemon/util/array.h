@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "util/memory.h"
 
@@ -16,4 +17,20 @@ static inline void *array_grow(void *array, size_t count, size_t element_size)
         if ((count & (count - 1)) != 0)
                 return array;
         return memory_need(reallocarray(array, count > 0 ? count * 2 : 1, element_size));
+}
+
+/* Likewise: room for an element at `place`, whose contents are undefined. The others stay in order. */
+static inline void *array_insert(void *array, size_t *count, size_t element_size, size_t place)
+{
+        array = array_grow(array, *count, element_size);
+        char *at = (char *)array + place * element_size;
+        memmove(at + element_size, at, ((*count)++ - place) * element_size);
+        return array;
+}
+
+/* Takes out the element at `place`. */
+static inline void array_remove(void *array, size_t *count, size_t element_size, size_t place)
+{
+        char *at = (char *)array + place * element_size;
+        memmove(at, at + element_size, (--*count - place) * element_size);
 }

@@ -25,3 +25,12 @@ static inline size_t sorted_place(const void *items, size_t count, size_t item_s
         }
         return from;
 }
+
+/* The one with this ID, or NULL. */
+static inline void *sorted_find(void *items, size_t count, size_t item_size, uint64_t id)
+{
+        size_t place = sorted_place(items, count, item_size, id);
+        char *item = place < count ? (char *)items + place * item_size : NULL;
+
+        return item != NULL && memcmp(item, &id, sizeof(id)) == 0 ? item : NULL;
+}

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "config_helpers.h"
-#include "monitor/discovered_job.h"
+#include "monitor/job.h"
 #include "util/timespan.h"
 
 #define TEXT                                                                                                 \

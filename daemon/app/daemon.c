@@ -148,10 +148,8 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
         return 0;
 }
 
-static int on_timeout(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_timeout(void *userdata)
 {
-        (void)source;
-        (void)time_us;
         struct daemon *daemon = userdata;
         struct monitor_counts counts = monitor_count(daemon->parts.monitor);
         char span[TIMESPAN_TEXT_MAX];
@@ -161,7 +159,6 @@ static int on_timeout(sd_event_source *source, uint64_t time_us, void *userdata)
                                              counts.open, counts.watched, plural(counts.watched));
         journal_print(daemon->parts.journal, LOG_WARNING, "%s. Exiting.", daemon->last_status);
         end(daemon, EXIT_STATUS_TIMEOUT, false);
-        return 0;
 }
 
 /* ---- status ---- */
@@ -210,15 +207,14 @@ static void on_state_slow(void *userdata, bool is_slow)
                 journal_print(daemon->parts.journal, LOG_NOTICE, "The disk of %s responds again.", directory);
 }
 
-static int on_summary(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_summary(void *userdata)
 {
         struct daemon *daemon = userdata;
 
         struct monitor_counts counts = monitor_count(daemon->parts.monitor);
 
         summary_log_daily(daemon->parts.journal, daemon->parts.config, &counts);
-        timer_start_at(source, time_us + SUMMARY_INTERVAL_US);
-        return 0;
+        timer_start(daemon->summary, SUMMARY_INTERVAL_US);
 }
 
 static void on_jobs_changed(void *userdata)

@@ -135,18 +135,16 @@ static void write_file(struct metrics_file *file, const char *path)
         push(file, memory_need(strdup(path)), control_metrics_text(&file->parts));
 }
 
-static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_timer(void *userdata)
 {
         struct metrics_file *file = userdata;
         const char *path = (*file->parts.config)->metrics_textfile;
 
-        (void)time_us;
         if (*path != '\0')
                 write_file(file, path);
         else
                 remove_file(file);
-        timer_start(source, INTERVAL_US);
-        return 0;
+        timer_start(file->timer, INTERVAL_US);
 }
 
 /* ---- life ---- */

@@ -71,12 +71,9 @@ void status_line_send(struct status_line *line)
 }
 
 /* Only causes an iteration of the loop; on_post() runs after it. */
-static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_timer(void *userdata)
 {
-        (void)source;
-        (void)time_us;
         (void)userdata;
-        return 0;
 }
 
 int status_line_new(sd_event *event, status_describe describe, void *userdata, struct status_line **ret_line)

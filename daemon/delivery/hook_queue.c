@@ -91,23 +91,13 @@ bool hook_queue_is_active(const struct hook_queue *queue)
         return queue->woken || queue->backlog.page != NULL || (queue->pause_us != 0 && !queue->stopping);
 }
 
-static void wake(struct hook_queue *queue)
+/* After a change of an attempt, or when the timer expires. */
+static void wake(void *userdata)
 {
+        struct hook_queue *queue = userdata;
+
         queue->woken = true;
         queue->parts.on_wake(queue->parts.userdata);
-}
-
-static void on_attempt_change(void *userdata)
-{
-        wake(userdata);
-}
-
-static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
-{
-        (void)source;
-        (void)time_us;
-        wake(userdata);
-        return 0;
 }
 
 /* ---- failures of the state ---- */
@@ -343,14 +333,14 @@ struct hook_queue *hook_queue_new(const struct hook_queue_parts *parts, const ch
                 .state = parts->state,
                 .journal = parts->journal,
                 .counts = &queue->counts,
-                .on_change = on_attempt_change,
+                .on_change = wake,
                 .userdata = queue,
         };
         queue->backlog = (struct backlog){
                 .state = parts->state, .hook = queue->name, .on_page = on_page, .userdata = queue
         };
 
-        queue->timer = timer_new(parts->event, CLOCK_BOOTTIME, 10 * USEC_PER_MSEC, on_timer, queue);
+        queue->timer = timer_new(parts->event, CLOCK_BOOTTIME, 10 * USEC_PER_MSEC, wake, queue);
         return queue;
 }
 

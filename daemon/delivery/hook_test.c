@@ -73,16 +73,14 @@ static void forget(struct hook_test *test)
         free(test);
 }
 
-static int on_release(sd_event_source *source, void *userdata)
+static void on_release(void *userdata)
 {
-        (void)source;
         struct hook_tests *tests = userdata;
         struct hook_test *test;
 
         for (test = TAILQ_FIRST(&tests->all); test != NULL; test = TAILQ_NEXT(test, entry))
                 if (test->state != HOOK_TEST_RUNNING)
                         release_test(test);
-        return 0;
 }
 
 static void forget_old(struct hook_tests *tests)

@@ -84,9 +84,8 @@ static void free_removed_queues(struct outbox *outbox)
         outbox->queue_count = kept;
 }
 
-static int on_wake(sd_event_source *source, void *userdata)
+static void on_wake(void *userdata)
 {
-        (void)source;
         struct outbox *outbox = userdata;
 
         outbox->woken = false;
@@ -95,7 +94,6 @@ static int on_wake(sd_event_source *source, void *userdata)
         free_removed_queues(outbox);
         if (outbox_is_idle(outbox))
                 outbox->parts.on_idle(outbox->parts.userdata);
-        return 0;
 }
 
 static struct hook_queue *find_queue(const struct outbox *outbox, const char *hook)

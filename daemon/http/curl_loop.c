@@ -225,11 +225,9 @@ static int on_sockets_ready(sd_event_source *source, int fd, uint32_t revents, v
         return 0;
 }
 
-static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_timer(void *userdata)
 {
         CLEANUP(cleanup_curl_loop_unref) struct curl_loop *loop = userdata;
-        (void)source;
-        (void)time_us;
 
         loop->references++;
         loop->act_now = true;
@@ -244,14 +242,11 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
         loop->timer_ms = left_ms == 0 ? 1 : left_ms;
         loop->timer_changed = true;
         timer_apply(loop);
-        return 0;
 }
 
-static int on_wake(sd_event_source *source, void *userdata)
+static void on_wake(void *userdata)
 {
-        (void)source;
         loop_run(userdata);
-        return 0;
 }
 
 /* Has loop_run() called soon, unless it is active and will notice the change anyway. */

@@ -147,20 +147,17 @@ static void backlog_done(struct state_operation *operation, int r)
         }
 }
 
-static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_timer(void *userdata)
 {
-        (void)source;
-        (void)time_us;
         struct event_log *log = userdata;
 
         assert(log->backlog != NULL);
         if (log->backlog->reading)
-                return 0;
+                return;
         if (journal_is_idle(log->journal))
                 read_backlog(log);
         else /* what waits would be logged twice */
                 retry_later(log);
-        return 0;
 }
 
 static struct backlog *backlog_new(struct event_log *log)
@@ -193,7 +190,7 @@ static void on_drained(void *userdata, int r)
         wait_for_journal(log);
         log->backlog->stale = true;
         if (r == -EXFULL)
-                (void)on_timer(log->timer, 0, log);
+                on_timer(log);
 }
 
 int event_log_start(struct event_log *log)

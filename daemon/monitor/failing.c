@@ -91,14 +91,12 @@ static void flush(struct failing_log *log)
         }
 }
 
-static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_timer(void *userdata)
 {
-        (void)source;
         struct failing_log *log = userdata;
 
-        log->flushed_us = time_us;
+        (void)sd_event_now(log->event, CLOCK_BOOTTIME, &log->flushed_us);
         flush(log);
-        return 0;
 }
 
 static void arm(struct failing_log *log)

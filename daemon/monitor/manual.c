@@ -113,9 +113,8 @@ static bool has_expired(const struct monitor *monitor, const struct manual_job *
                job->planning.watch.changed_us <= until_us;
 }
 
-static int on_expiry(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_expiry(void *userdata)
 {
-        (void)time_us;
         struct monitor *monitor = userdata;
         uint64_t now_us = monitor_now_us(monitor);
         size_t count = 0;
@@ -127,8 +126,7 @@ static int on_expiry(sd_event_source *source, uint64_t time_us, void *userdata)
                         ids[count++] = monitor->manual.jobs[i].id;
         if (count > 0 && !monitor->stopped)
                 job_requests_expire(monitor, ids, count);
-        timer_start_at(source, now_us + EXPIRY_INTERVAL_US);
-        return 0;
+        timer_start_at(monitor->expiry, now_us + EXPIRY_INTERVAL_US);
 }
 
 /* From the first job on that was added. */

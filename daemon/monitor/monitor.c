@@ -77,21 +77,16 @@ static void monitor_poll_due(struct monitor *monitor)
         sleep_until(monitor, time_earlier(wake_us, monitor->discover.retry_us));
 }
 
-static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_timer(void *userdata)
 {
-        (void)source;
-        (void)time_us;
         monitor_poll_due(userdata);
-        return 0;
 }
 
-static int on_idle(sd_event_source *source, void *userdata)
+static void on_idle(void *userdata)
 {
-        (void)source;
         struct monitor *monitor = userdata;
 
         monitor->parts.on_idle(monitor->parts.userdata);
-        return 0;
 }
 
 /* ---- callbacks of the session ---- */

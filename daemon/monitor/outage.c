@@ -138,9 +138,8 @@ static void arm_reminder(struct monitor *monitor)
         timer_start_at(log->reminder, log->since_us + outage_reminder_after(lasted_us));
 }
 
-static int on_reminder(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_reminder(void *userdata)
 {
-        (void)source;
         struct monitor *monitor = userdata;
         const struct outage_log *log = &monitor->outage;
         const struct breaker *breaker = planner_breaker(monitor->planner);
@@ -148,15 +147,14 @@ static int on_reminder(sd_event_source *source, uint64_t time_us, void *userdata
         char lasted[TIMESPAN_TEXT_MAX], next[NEXT_STEP_MAX];
 
         if (breaker->state == BREAKER_CLOSED)
-                return 0; /* it has just ended */
+                return; /* it has just ended */
         journal_print_about(monitor->parts.journal, LOG_WARNING,
                             breaker->failure == FAILURE_REFUSED ? MESSAGE_ID_API_UNAUTHORIZED
                                                                 : MESSAGE_ID_API_UNREACHABLE,
                             0, NULL, "Still cannot use the API at %s after %s: %s. %s", base_url,
-                            timespan_format_rough(time_us - log->since_us, lasted), log->explanation,
-                            next_step(monitor, breaker->probe_us, next));
+                            timespan_format_rough(monitor_now_us(monitor) - log->since_us, lasted),
+                            log->explanation, next_step(monitor, breaker->probe_us, next));
         arm_reminder(monitor);
-        return 0;
 }
 
 static void start_reminders(struct monitor *monitor)
@@ -171,10 +169,8 @@ static void start_reminders(struct monitor *monitor)
 
 /* ---- the end ---- */
 
-static int on_recovery(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_recovery(void *userdata)
 {
-        (void)source;
-        (void)time_us;
         struct monitor *monitor = userdata;
         struct outage_log *log = &monitor->outage;
         char lasted[TIMESPAN_TEXT_MAX] = "";
@@ -188,7 +184,6 @@ static int on_recovery(sd_event_source *source, uint64_t time_us, void *userdata
         log->logged = false;
         log->since_us = 0;
         source_stop(log->reminder);
-        return 0;
 }
 
 static void arm_recovery(struct monitor *monitor)

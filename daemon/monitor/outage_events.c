@@ -105,7 +105,7 @@ static void keep(struct monitor *monitor, uint64_t now_us)
         state_put_value(monitor->parts.state, KEY_OUTAGE, value_of(&kept), sizeof(kept));
 }
 
-static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata);
+static void on_timer(void *userdata);
 
 static void set_timer(struct monitor *monitor, uint64_t time_us)
 {
@@ -183,12 +183,9 @@ void outage_events_update(struct monitor *monitor, bool success)
         go_on(monitor);
 }
 
-static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_timer(void *userdata)
 {
-        (void)source;
-        (void)time_us;
         outage_events_update(userdata, false);
-        return 0;
 }
 
 void outage_events_note_recovered(struct monitor *monitor, const char *lasted)

@@ -161,8 +161,9 @@ static void upkeep_done(struct state_operation *operation, int r)
         config_free(upkeep->config);
 }
 
-static void upkeep(struct recorder *recorder)
+static void upkeep(void *userdata)
 {
+        struct recorder *recorder = userdata;
         struct upkeep *upkeep = memory_malloc(NULL, sizeof(*upkeep));
 
         note_disk(recorder);
@@ -173,14 +174,6 @@ static void upkeep(struct recorder *recorder)
         };
         state_queue(recorder->state, &upkeep->operation);
         timer_start(recorder->upkeep_timer, UPKEEP_INTERVAL_US);
-}
-
-static int on_upkeep_time(sd_event_source *source, uint64_t time_us, void *userdata)
-{
-        (void)source;
-        (void)time_us;
-        upkeep(userdata);
-        return 0;
 }
 
 /* ---- the recorder ---- */
@@ -195,8 +188,7 @@ struct recorder *recorder_new(sd_event *event, struct state *state, struct outbo
         recorder->journal = journal;
         recorder->config = config_ref(config);
         recorder->log = event_log_new(event, state, journal);
-        recorder->upkeep_timer =
-                timer_new(event, CLOCK_BOOTTIME, UPKEEP_INTERVAL_US / 10, on_upkeep_time, recorder);
+        recorder->upkeep_timer = timer_new(event, CLOCK_BOOTTIME, UPKEEP_INTERVAL_US / 10, upkeep, recorder);
         return recorder;
 }
 

@@ -94,12 +94,9 @@ void token_store_retry(struct token_store *store)
                 queue_save(store, STEAL_POINTER(store->text));
 }
 
-static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_timer(void *userdata)
 {
-        (void)source;
-        (void)time_us;
         token_store_retry(userdata);
-        return 0;
 }
 
 struct token_store *token_store_new(sd_event *event, struct state *state, const char *key)

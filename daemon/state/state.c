@@ -229,18 +229,16 @@ static void set_slow(struct state *state, bool is_slow)
 }
 
 /* Stays armed for as long as operations are in progress, so that they need not arm it one by one. */
-static int on_slow_time(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_slow_time(void *userdata)
 {
-        (void)time_us;
         struct state *state = userdata;
 
         if (state_is_idle(state))
-                return 0;
+                return;
         if (now_us(state) >= state->progress_us + SLOW_US)
                 set_slow(state, true);
         else
-                timer_start_at(source, state->progress_us + SLOW_US);
-        return 0;
+                timer_start_at(state->slow_timer, state->progress_us + SLOW_US);
 }
 
 static void watch_progress(struct state *state)

@@ -6,11 +6,41 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "util/memory.h"
+
+/* What an event source calls; freed with it. */
+struct call {
+        void (*handler)(void *userdata);
+        void *userdata;
+};
+
+static struct call *call_new(void (*handler)(void *userdata), void *userdata)
+{
+        struct call *call = memory_malloc(NULL, sizeof(*call));
+
+        *call = (struct call){ handler, userdata };
+        return call;
+}
+
+static int on_due(sd_event_source *source, void *userdata)
+{
+        const struct call *call = userdata;
+
+        (void)source;
+        call->handler(call->userdata);
+        return 0;
+}
+
+static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)time_us;
+        return on_due(source, userdata);
+}
 
 static sd_event_source *need(int r, sd_event_source *const *made)
 {
@@ -21,16 +51,19 @@ static sd_event_source *need(int r, sd_event_source *const *made)
                               strerror(-r));
                 _exit(EX_SOFTWARE);
         }
+        (void)sd_event_source_set_destroy_callback(*made, free);
         source_stop(*made);
         return *made;
 }
 
 sd_event_source *timer_new(sd_event *event, clockid_t clock, uint64_t accuracy_us,
-                           sd_event_time_handler_t handler, void *userdata)
+                           void (*handler)(void *userdata), void *userdata)
 {
         sd_event_source *timer = NULL;
 
-        return need(sd_event_add_time(event, &timer, clock, 0, accuracy_us, handler, userdata), &timer);
+        return need(
+                sd_event_add_time(event, &timer, clock, 0, accuracy_us, on_time, call_new(handler, userdata)),
+                &timer);
 }
 
 void timer_start(sd_event_source *timer, uint64_t span_us)
@@ -60,11 +93,11 @@ bool source_is_started(sd_event_source *source)
         return enabled != SD_EVENT_OFF;
 }
 
-sd_event_source *deferred_new(sd_event *event, sd_event_handler_t handler, void *userdata)
+sd_event_source *deferred_new(sd_event *event, void (*handler)(void *userdata), void *userdata)
 {
         sd_event_source *deferred = NULL;
 
-        return need(sd_event_add_defer(event, &deferred, handler, userdata), &deferred);
+        return need(sd_event_add_defer(event, &deferred, on_due, call_new(handler, userdata)), &deferred);
 }
 
 void deferred_start(sd_event_source *deferred)

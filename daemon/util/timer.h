@@ -13,7 +13,7 @@
 
 /* A timer that is not started. */
 sd_event_source *timer_new(sd_event *event, clockid_t clock, uint64_t accuracy_us,
-                           sd_event_time_handler_t handler, void *userdata);
+                           void (*handler)(void *userdata), void *userdata);
 
 /* The handler is called once, after a span, or at a time of the timer's clock. */
 void timer_start(sd_event_source *timer, uint64_t span_us);
@@ -24,5 +24,5 @@ void source_stop(sd_event_source *source);
 bool source_is_started(sd_event_source *source);
 
 /* A call in the next iteration of the loop, which is not started. */
-sd_event_source *deferred_new(sd_event *event, sd_event_handler_t handler, void *userdata);
+sd_event_source *deferred_new(sd_event *event, void (*handler)(void *userdata), void *userdata);
 void deferred_start(sd_event_source *deferred);

@@ -27,6 +27,7 @@ struct sd_event_source {
         sd_event_time_handler_t on_time; /* NULL: it is always due */
         sd_event_handler_t on_due;
         void *userdata;
+        sd_event_destroy_t on_free;
 };
 
 /* ---- clocks and random numbers ---- */
@@ -159,8 +160,16 @@ sd_event_source *sd_event_source_disable_unref(sd_event_source *source)
         simulated->sources[i] = simulated->sources[--simulated->source_count];
         if (source == simulated->poll_timer)
                 simulated->poll_timer = NULL;
+        if (source->on_free != NULL)
+                source->on_free(source->userdata);
         free(source);
         return NULL;
+}
+
+int sd_event_source_set_destroy_callback(sd_event_source *source, sd_event_destroy_t callback)
+{
+        source->on_free = callback;
+        return 0;
 }
 
 sd_event *sd_event_ref(sd_event *event)

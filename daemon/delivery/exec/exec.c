@@ -125,17 +125,14 @@ static void run_end(struct hook_exec *run, enum ending ending)
                     run->grace_us + (ending == ENDING_TIMED_OUT ? TIMEOUT_MARGIN_US : STOP_MARGIN_US));
 }
 
-static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_time(void *userdata)
 {
-        (void)source;
-        (void)time_us;
         struct hook_exec *run = userdata;
 
         if (run->ending == ENDING_BY_ITSELF)
                 run_end(run, ENDING_TIMED_OUT);
         else
                 kill_hook_run(run);
-        return 0;
 }
 
 /* ---- the end ---- */

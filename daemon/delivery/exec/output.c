@@ -181,15 +181,12 @@ static void pause_reading(struct output *output)
         source_stop(output->source);
 }
 
-static int on_pause_end(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_pause_end(void *userdata)
 {
-        (void)source;
-        (void)time_us;
         const struct output *output = userdata;
 
         if (!output->closed)
                 (void)sd_event_source_set_enabled(output->source, SD_EVENT_ON);
-        return 0;
 }
 
 static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)

@@ -102,10 +102,8 @@ static void detach(struct unit_run *run, bool retried)
         follow(run);
 }
 
-static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_time(void *userdata)
 {
-        (void)source;
-        (void)time_us;
         struct unit_run *run = userdata;
         const struct hook_attempt attempt = run->attempt;
         bool retried = !run->success && attempt.attempt <= attempt.hook->retries && !attempt.event->test;
@@ -121,7 +119,6 @@ static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
         attempt.on_end(attempt.userdata, &end);
         run->in_end = false;
         run->context->on_change(run->context->userdata);
-        return 0;
 }
 
 /* ---- the start ---- */

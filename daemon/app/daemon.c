@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "app/ending.h"
-#include "app/parts.h"
+#include "app/reload.h"
 #include "app/status_line.h"
 #include "app/status_text.h"
 #include "app/summary.h"
@@ -35,6 +35,7 @@
 
 struct daemon {
         struct parts parts;
+        struct reload *reload;
         sd_event_source *timeout;
         sd_event_source *summary;
         struct status_line *status;
@@ -82,7 +83,7 @@ static void end(struct daemon *daemon, enum exit_status status, bool wait_for_ho
         daemon->summary = sd_event_source_disable_unref(daemon->summary);
         control_stop(daemon->parts.control);
         metrics_file_stop(daemon->parts.metrics_file);
-        reload_stop(daemon->parts.reload);
+        reload_stop(daemon->reload);
         monitor_stop(daemon->parts.monitor);
         outbox_stop(daemon->parts.outbox);
         ending_begin(&daemon->ending, status, wait_for_hooks);
@@ -252,7 +253,7 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
         (void)info;
         struct daemon *daemon = userdata;
 
-        reload_request(daemon->parts.reload);
+        reload_request(daemon->reload);
         return 0;
 }
 
@@ -366,6 +367,7 @@ static enum exit_status build_and_run(struct daemon *daemon)
         enum exit_status status = parts_build(&daemon->parts);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
+        daemon->reload = reload_new(&daemon->parts, on_reload_end, daemon);
         r = add_timers(daemon);
         if (r < 0)
                 return fail_with(daemon, "start watching", r);
@@ -392,7 +394,6 @@ enum exit_status daemon_run(const struct daemon_options *options, struct config 
                         .journal = journal,
                         .on_idle = on_idle,
                         .on_jobs_changed = on_jobs_changed,
-                        .on_reload_end = on_reload_end,
                         .describe = describe_facts,
                         .userdata = &daemon,
                 },
@@ -406,13 +407,14 @@ enum exit_status daemon_run(const struct daemon_options *options, struct config 
         metrics_file_free(daemon.parts.metrics_file);
 
         /* Operations of the state end while the parts that have queued them exist. */
-        reload_stop(daemon.parts.reload);
+        reload_stop(daemon.reload);
         outbox_abort(daemon.parts.outbox);
         state_close(daemon.parts.state);
 
         sd_event_source_disable_unref(daemon.timeout);
         sd_event_source_disable_unref(daemon.summary);
         status_line_free(daemon.status);
+        reload_free(daemon.reload);
         parts_free(&daemon.parts);
         return status;
 }

@@ -49,25 +49,21 @@ static void on_sign_in(void *userdata, const struct token_result *answer)
         monitor_take_sign_in(parts->monitor, answer);
 }
 
-static struct api_connection_parts connection_parts_of(struct parts *parts, const struct config *config)
+static enum exit_status open_connection(struct parts *parts)
 {
-        return (struct api_connection_parts){
+        CLEANUP(cleanup_secret_free) char *tokens = session_load(state_store(parts->state), parts->config);
+
+        parts->api = (struct api_connection_parts){
                 .event = parts->event,
                 .state = parts->state,
                 .journal = parts->journal,
-                .config = config,
                 .on_spend = on_spend,
                 .on_sign_in_response = on_sign_in_response,
                 .on_sign_in = on_sign_in,
                 .userdata = parts,
         };
-}
-
-static enum exit_status open_connection(struct parts *parts)
-{
-        struct api_connection_parts connection = connection_parts_of(parts, parts->config);
-        CLEANUP(cleanup_secret_free) char *tokens = session_load(state_store(parts->state), parts->config);
-
+        struct api_connection_parts connection = parts->api;
+        connection.config = parts->config;
         connection.tokens = tokens;
         return api_connection_open(&connection, &parts->connection);
 }
@@ -137,25 +133,6 @@ static int build_monitor(struct parts *parts)
         return monitor_new(&monitor, &parts->monitor);
 }
 
-static void build_reload(struct parts *parts)
-{
-        const struct reload_parts reload = {
-                .path = parts->options->path,
-                .overrides = parts->options->overrides,
-                .config = &parts->config,
-                .state = parts->state,
-                .journal = parts->journal,
-                .outbox = parts->outbox,
-                .recorder = parts->recorder,
-                .monitor = parts->monitor,
-                .connection = &parts->connection,
-                .api = connection_parts_of(parts, NULL),
-                .on_end = parts->on_reload_end,
-                .userdata = parts->userdata,
-        };
-        parts->reload = reload_new(&reload);
-}
-
 /*
  * Both show how the service is. Services have a D-Bus API; by hand it is there if a name is given, which is
  * not that of the service.
@@ -201,7 +178,6 @@ enum exit_status parts_build(struct parts *parts)
         if (r >= 0)
                 r = build_monitor(parts);
         if (r >= 0) {
-                build_reload(parts);
                 r = build_observers(parts);
         }
         if (r >= 0)
@@ -213,7 +189,6 @@ enum exit_status parts_build(struct parts *parts)
 void parts_free(struct parts *parts)
 {
         /* In reverse order, the loop last: each part releases its event sources. */
-        reload_free(parts->reload);
         monitor_free(parts->monitor);
         recorder_free(parts->recorder);
         outbox_free(parts->outbox);

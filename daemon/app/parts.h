@@ -8,7 +8,6 @@
 #include "app/control.h"
 #include "app/daemon_options.h"
 #include "app/metrics_file.h"
-#include "app/reload.h"
 #include "bus/connection.h"
 #include "delivery/outbox.h"
 #include "monitor/monitor.h"
@@ -26,17 +25,16 @@ struct parts {
         /* Called from the loop: something has ended, so perhaps all has; jobs or settings have changed. */
         void (*on_idle)(void *userdata);
         void (*on_jobs_changed)(void *userdata);
-        void (*on_reload_end)(void *userdata, bool succeeded);
         struct status_facts (*describe)(void *userdata);
         void *userdata;
 
         struct state *state;
         struct api_connection connection;
+        struct api_connection_parts api; /* for each; `config` and `tokens` are its own */
         struct bus_connection *bus;
         struct outbox *outbox;
         struct recorder *recorder;
         struct monitor *monitor;
-        struct reload *reload;
         struct control *control;           /* NULL: there is no D-Bus API */
         struct metrics_file *metrics_file; /* NULL with `once` */
 };

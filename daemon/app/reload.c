@@ -40,7 +40,9 @@ struct loading {
 };
 
 struct reload {
-        struct reload_parts parts;
+        struct parts *parts;
+        void (*on_end)(void *userdata, bool succeeded);
+        void *userdata;
         struct loading *loading; /* NULL: no reload is in progress */
         bool again;              /* another was requested meanwhile */
         bool stopped;
@@ -72,9 +74,9 @@ static void notify_reloading(void)
 }
 
 /* If a credential has an error, a reload cannot help. */
-static void log_restart_needed(const struct reload_parts *parts, const struct config_problems *problems)
+static void log_restart_needed(const struct parts *parts, const struct config_problems *problems)
 {
-        CLEANUP(cleanup_free) char *unit = credential_unit(parts->path);
+        CLEANUP(cleanup_free) char *unit = credential_unit(parts->options->path);
         bool is_needed = false;
 
         for (size_t i = 0; i < problems->count; i++)
@@ -88,13 +90,13 @@ static void log_restart_needed(const struct reload_parts *parts, const struct co
 }
 
 /* Loads the configuration and logs its errors and warnings. Returns NULL with the number of errors. */
-static struct config *load_config(const struct reload_parts *parts, size_t *ret_errors)
+static struct config *load_config(const struct parts *parts, size_t *ret_errors)
 {
         CLEANUP(cleanup_config_free) struct config *config = NULL;
         struct config_problems problems = { .items = NULL };
-        const struct config *old = *parts->config;
+        const struct config *old = parts->config;
 
-        int r = config_load(parts->path, parts->overrides, &problems, &config);
+        int r = config_load(parts->options->path, parts->options->overrides, &problems, &config);
         if (r >= 0)
                 check_environment(config, CHECK_USE, &problems);
         problems_log(parts->journal, &problems);
@@ -120,7 +122,7 @@ static struct config *load_config(const struct reload_parts *parts, size_t *ret_
 static void end_reload(struct reload *reload, bool succeeded)
 {
         reload->loading = loading_free(reload->loading);
-        reload->parts.on_end(reload->parts.userdata, succeeded);
+        reload->on_end(reload->userdata, succeeded);
         (void)sd_notify(false, "READY=1");
 }
 
@@ -128,9 +130,9 @@ static void end_reload(struct reload *reload, bool succeeded)
 static void refuse(struct reload *reload, size_t errors, const char *cause)
 {
         if (errors > 0)
-                refusal_log(reload->parts.journal, errors, true);
+                refusal_log(reload->parts->journal, errors, true);
         else
-                journal_print_about(reload->parts.journal, LOG_ERR, MESSAGE_ID_RELOAD_REFUSED, 0, NULL,
+                journal_print_about(reload->parts->journal, LOG_ERR, MESSAGE_ID_RELOAD_REFUSED, 0, NULL,
                                     "Configuration not reloaded: %s. Keeping the previous configuration.",
                                     cause);
         end_reload(reload, false);
@@ -139,10 +141,10 @@ static void refuse(struct reload *reload, size_t errors, const char *cause)
 /* ---- applying ---- */
 
 /* `connection` is the new API connection, empty if the present one stays. It is taken over and left empty. */
-static int apply_config(const struct reload_parts *parts, struct config *config,
-                        const struct outbox_load *deliveries, struct api_connection *connection)
+static int apply_config(struct parts *parts, struct config *config, const struct outbox_load *deliveries,
+                        struct api_connection *connection)
 {
-        const struct config *old = *parts->config;
+        const struct config *old = parts->config;
 
         int r = outbox_reload(parts->outbox, config, deliveries); /* -EINVAL: logged */
         if (r < 0)
@@ -154,8 +156,8 @@ static int apply_config(const struct reload_parts *parts, struct config *config,
                 bool elsewhere = strcmp(config->api.base_url, old->api.base_url) != 0;
 
                 monitor_set_api(parts->monitor, connection->nexudus, connection->session, elsewhere);
-                api_connection_close(parts->connection);
-                *parts->connection = *connection;
+                api_connection_close(&parts->connection);
+                parts->connection = *connection;
                 *connection = API_CONNECTION_NULL;
         }
         journal_set(parts->journal, &config->log);
@@ -163,7 +165,7 @@ static int apply_config(const struct reload_parts *parts, struct config *config,
 }
 
 /* Returns 0, -EINVAL if the reason was logged, or another negative errno. The monitor was prepared. */
-static int replace_config(const struct reload_parts *parts, const struct loading *loading)
+static int replace_config(struct parts *parts, const struct loading *loading)
 {
         struct api_connection connection = API_CONNECTION_NULL;
         struct api_connection_parts api = parts->api;
@@ -171,7 +173,7 @@ static int replace_config(const struct reload_parts *parts, const struct loading
 
         api.config = new;
         api.tokens = loading->tokens;
-        int r = api_connection_renew(parts->connection, &api, &(*parts->config)->api);
+        int r = api_connection_renew(&parts->connection, &api, &parts->config->api);
         if (r < 0 || (r > 0 && api_connection_open(&api, &connection) != EXIT_STATUS_SUCCESS))
                 r = -EINVAL;
         else
@@ -184,18 +186,18 @@ static int replace_config(const struct reload_parts *parts, const struct loading
 
 static void apply(struct reload *reload)
 {
-        const struct reload_parts *parts = &reload->parts;
-        struct config *old = *parts->config;
+        struct parts *parts = reload->parts;
+        struct config *old = parts->config;
 
         int r = replace_config(parts, reload->loading);
         if (r < 0) {
                 refuse(reload, r == -EINVAL ? 1 : 0, strerror(-r));
                 return;
         }
-        *parts->config = config_ref(reload->loading->config);
+        parts->config = config_ref(reload->loading->config);
         const struct monitor_counts counts = monitor_count(parts->monitor);
-        CLEANUP(cleanup_free) char *changes = config_changes_text(old, *parts->config);
-        summary_log_reload(parts->journal, *parts->config, &counts, changes);
+        CLEANUP(cleanup_free) char *changes = config_changes_text(old, parts->config);
+        summary_log_reload(parts->journal, parts->config, &counts, changes);
         config_free(old);
         end_reload(reload, true);
 }
@@ -210,7 +212,7 @@ static int loading_run(struct state_operation *operation, struct store *store)
         loading->tokens = session_load(store, loading->config);
         loading->deliveries = outbox_load_free(loading->deliveries);
         int r = outbox_load(store, loading->config, &loading->deliveries);
-        return r < 0 ? r : monitor_load(loading->reload->parts.monitor, store);
+        return r < 0 ? r : monitor_load(loading->reload->parts->monitor, store);
 }
 
 static void loading_done(struct state_operation *operation, int r)
@@ -219,7 +221,7 @@ static void loading_done(struct state_operation *operation, int r)
         struct reload *reload = loading->reload;
 
         if (r < 0 || reload->stopped)
-                monitor_keep(reload->parts.monitor);
+                monitor_keep(reload->parts->monitor);
         if (reload->stopped)
                 reload->loading = loading_free(loading);
         else if (r < 0)
@@ -237,7 +239,7 @@ static void loading_done(struct state_operation *operation, int r)
 
 void reload_request(struct reload *reload)
 {
-        const struct reload_parts *parts = &reload->parts;
+        struct parts *parts = reload->parts;
         size_t errors = 0;
 
         if (reload->stopped)
@@ -271,11 +273,13 @@ void reload_stop(struct reload *reload)
                 reload->stopped = true;
 }
 
-struct reload *reload_new(const struct reload_parts *parts)
+struct reload *reload_new(struct parts *parts, void (*on_end)(void *userdata, bool succeeded), void *userdata)
 {
         struct reload *reload = memory_need(calloc(1, sizeof(*reload)));
 
-        reload->parts = *parts;
+        reload->parts = parts;
+        reload->on_end = on_end;
+        reload->userdata = userdata;
         return reload;
 }
 

@@ -290,7 +290,7 @@ static void build(struct monitor_test *test, bool once)
                 .event = test->event,
                 .state = test->state,
                 .journal = test->journal,
-                .config = test->config,
+                .config = test->parts.config,
                 .on_idle = on_outbox_idle,
                 .userdata = test,
         };
@@ -298,44 +298,40 @@ static void build(struct monitor_test *test, bool once)
                 .event = test->event,
                 .state = test->state,
                 .journal = test->journal,
-                .config = test->config,
+                .config = test->parts.config,
                 .userdata = test,
         };
 
-        assert_int_equal(api_connection_open(&api, &test->connection), EXIT_STATUS_SUCCESS);
+        assert_int_equal(api_connection_open(&api, &test->parts.connection), EXIT_STATUS_SUCCESS);
         struct outbox_load *load;
-        assert_int_equal(outbox_load(state_store(test->state), test->config, &load), 0);
+        assert_int_equal(outbox_load(state_store(test->state), test->parts.config, &load), 0);
         assert_int_equal(outbox_new(&outbox, load, &test->outbox), 0);
         outbox_load_free(load);
-        test->recorder = recorder_new(test->event, test->state, test->outbox, test->journal, test->config);
+        test->recorder =
+                recorder_new(test->event, test->state, test->outbox, test->journal, test->parts.config);
         const struct monitor_parts monitor = {
                 .event = test->event,
-                .nexudus = test->connection.nexudus,
+                .nexudus = test->parts.connection.nexudus,
                 .state = test->state,
                 .recorder = test->recorder,
                 .journal = test->journal,
-                .config = test->config,
+                .config = test->parts.config,
                 .once = once,
                 .on_idle = on_idle,
                 .reread_token = reread_token,
                 .userdata = test,
         };
         assert_int_equal(monitor_new(&monitor, &test->monitor), 0);
-        const struct reload_parts reload = {
-                .path = fixture_path(test->files, "config.ini"),
-                .overrides = &no_overrides,
-                .config = &test->config,
-                .state = test->state,
-                .journal = test->journal,
-                .outbox = test->outbox,
-                .recorder = test->recorder,
-                .monitor = test->monitor,
-                .connection = &test->connection,
-                .api = api,
-                .on_end = on_reload_end,
-                .userdata = test,
-        };
-        test->reload = reload_new(&reload);
+        test->options = (struct daemon_options){ .path = fixture_path(test->files, "config.ini"),
+                                                 .overrides = &no_overrides };
+        test->parts.options = &test->options;
+        test->parts.state = test->state;
+        test->parts.journal = test->journal;
+        test->parts.outbox = test->outbox;
+        test->parts.recorder = test->recorder;
+        test->parts.monitor = test->monitor;
+        test->parts.api = api;
+        test->reload = reload_new(&test->parts, on_reload_end, test);
 }
 
 /* Begins a run with the files of the test. */
@@ -345,7 +341,7 @@ static void start(struct monitor_test *test, const struct monitor_options *optio
         char *message = NULL;
 
         write_config(test, options);
-        test->config = load_config(test);
+        test->parts.config = load_config(test);
         assert_int_equal(journal_open(&settings, &test->journal), 0);
         assert_int_equal(state_open(test->event, test->files->directory, &message, &test->state), 0);
         build(test, options->once);
@@ -363,9 +359,9 @@ static void stop(struct monitor_test *test)
         monitor_free(test->monitor);
         recorder_free(test->recorder);
         outbox_free(test->outbox);
-        api_connection_close(&test->connection);
+        api_connection_close(&test->parts.connection);
         journal_close(test->journal);
-        config_free(test->config);
+        config_free(test->parts.config);
 }
 
 void monitor_restart(void **state, const struct monitor_options *options)

@@ -39,10 +39,10 @@ struct monitor_test {
         struct fixture *files; /* only the directory is used */
         struct loopback *server;
         struct journal *journal;
-        struct config *config;
         struct state *state;
         struct outbox *outbox;
-        struct api_connection connection;
+        struct daemon_options options;
+        struct parts parts; /* the configuration, the connection, and what a reload uses */
         struct recorder *recorder;
         struct monitor *monitor;
         struct reload *reload;

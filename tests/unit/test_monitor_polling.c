@@ -214,7 +214,7 @@ static void test_an_outage_is_named_alike_in_the_journal_and_the_status(void **s
                 if (memmem(message, size, cases[i].logged, strlen(cases[i].logged)) == NULL)
                         fail_msg("logged: %.*s", (int)size, message);
 
-                const struct status_facts facts = { .config = test->config,
+                const struct status_facts facts = { .config = test->parts.config,
                                                     .jobs = monitor_count(test->monitor) };
                 char *text = status_text(&facts);
                 if (strstr(text, cases[i].shown) == NULL)

@@ -9,7 +9,7 @@
 
 #include "app/control_state.h"
 #include "bus/reply.h"
-#include "delivery/test_event.h"
+#include "delivery/hook_test.h"
 #include "monitor/listing.h"
 #include "util/container.h"
 #include "util/memory.h"

@@ -58,3 +58,9 @@ int hook_tests_find(struct hook_tests *tests, uint64_t id, struct hook_test_resu
 
 /* Ends those that are running, at once. */
 void hook_tests_stop(struct hook_tests *tests);
+
+/*
+ * Completes a made-up event, to try a hook: `kind`, and of the job as much as is known, are set. Status and
+ * ResultData are made up, too. The caller clears the event.
+ */
+void test_event_complete(struct event *event);

@@ -87,7 +87,7 @@ void outbox_reread(struct outbox *outbox, const struct config *config, const str
 const struct outbox_parts *outbox_parts(const struct outbox *outbox);
 
 /*
- * Tries a hook with a made-up event (test_event.h), which is moved out: see hook_test.h. Returns 0 and the id
+ * Tries a hook with a made-up event, which is moved out: see hook_test.h. Returns 0 and the id
  * of the test, -ENOENT if no such hook is configured, -EBUSY if too many tests are running, or -EAGAIN if as
  * many attempts of the hook are in progress as may be.
  */

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "planning/gone.h"
-#include "planning/planner_failure.h"
+#include "planning/planner_job.h"
 #include "planning/planner_state.h"
 
 /*

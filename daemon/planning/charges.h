@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "planning/planner_failure.h"
+#include "planning/planner_job.h"
 #include "planning/planner_state.h"
 
 /* Failures that are charged to a job: it is polled less often, and not in batches. */

@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-#include "planning/planner_failure.h"
+#include "planning/planner_job.h"
 #include "planning/planner_state.h"
 
 /* Failures of the search, which is a subject of its own. */

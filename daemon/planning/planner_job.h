@@ -104,6 +104,21 @@ struct planner_request {
         struct planner_job *jobs[PLANNER_BATCH_MAX];
 };
 
+/* How a request failed. */
+struct planner_failure {
+        enum failure failure;    /* not FAILURE_NONE */
+        bool too_large;          /* FAILURE_UNEXPECTED: the response exceeded max_response */
+        uint64_t retry_after_us; /* 0: none */
+};
+
+/* Whose failure it is. */
+enum attribution {
+        ATTRIBUTED_TO_API,  /* the breaker is open, or all requests pause: no job is concerned */
+        ATTRIBUTED_TO_JOB,  /* of a single request: charged; see job->failures */
+        ATTRIBUTED_TO_NONE, /* not yet: a batch is split, or a check says nothing */
+        ATTRIBUTED_AS_GONE, /* of a single request: charged, and all evidence says that the record is gone */
+};
+
 /* planner_end_request() was called. Not known of a check request, whose jobs may be in flight by another. */
 static inline bool planner_request_has_ended(const struct planner_request *request)
 {

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "planning/planner_failure.h"
+#include "planning/planner_job.h"
 #include "planning/planner_state.h"
 
 /* Whom a throttled response concerns: all requests, or its subject alone. See throttle.h. */

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "planning/planner_failure.h"
+#include "planning/planner_job.h"
 #include "planning/planner_state.h"
 
 /* Whether the API as a whole fails: witnesses, streaks of failures, and check requests. */

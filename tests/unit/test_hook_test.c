@@ -3,7 +3,6 @@
 /* Tests of hooks run the real hook with a made-up event, and their results are kept for a while. */
 
 #include "delivery/hook_test.h"
-#include "delivery/test_event.h"
 #include "hook_fixture.h"
 #include "platform/clock.h"
 

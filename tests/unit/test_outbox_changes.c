@@ -2,8 +2,8 @@
 
 /* Deliveries that someone has made again, or not at all, while others are in progress. */
 
+#include "delivery/hook_test.h"
 #include "delivery/outbox_changes.h"
-#include "delivery/test_event.h"
 #include "outbox_fixture.h"
 
 struct ended {

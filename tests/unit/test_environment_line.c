@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "delivery/unit/environment_line.h"
+#include "delivery/unit/event_files.h"
 #include "random.h"
 
 struct value {

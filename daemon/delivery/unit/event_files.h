@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "model/event.h"
 
@@ -41,3 +42,10 @@ int event_files_hold(struct event_files *files, const char *holder, const char *
 
 /* Removes the files when the last holder releases them. Not an error if `holder` does not hold them. */
 void event_files_release(struct event_files *files, const char *holder, const char *event_id);
+
+/*
+ * Writes one line NAME="VALUE" that EnvironmentFile= and sh read back to the same value: \ " ` and $ are
+ * escaped, line breaks are kept. Bytes that are not UTF-8 and noncharacters, for which systemd would reject
+ * the whole file, become U+FFFD. The value ends at a NUL. ferror(3) tells of errors.
+ */
+void environment_line(FILE *stream, const char *name, const char *value, size_t size);

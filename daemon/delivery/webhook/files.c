@@ -13,13 +13,131 @@
 #include <strings.h>
 
 #include "config/value_checks.h"
-#include "delivery/webhook/header_lines.h"
 #include "delivery/webhook/signature.h"
 #include "http/authorities.h"
 #include "platform/credential.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/text.h"
+
+/*
+ * ---- header_file: header lines that a user adds to the requests, which may contain secrets. Each is one
+ * header of the request and replaces none of ours ----
+ */
+
+/* Set by the daemon or by libcurl. Those ending in "-" are prefixes. */
+static const char *const reserved[] = {
+        "Accept-Encoding", "Connection", "Content-", "Expect",    "Host",    "Keep-Alive",
+        "Proxy-",          "TE",         "Trailer",  "Transfer-", "Upgrade", "webhook-",
+};
+
+#define RESERVED_COUNT (sizeof(reserved) / sizeof(reserved[0]))
+
+static size_t name_size(const char *line, size_t size)
+{
+        static const char token[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";
+        size_t length = strspn(line, token);
+
+        return length < size && line[length] == ':' ? length : 0;
+}
+
+static const char *find_reserved(const char *name, size_t size)
+{
+        for (size_t i = 0; i < RESERVED_COUNT; i++) {
+                size_t length = strlen(reserved[i]);
+                bool prefix = reserved[i][length - 1] == '-';
+
+                if ((prefix ? size >= length : size == length) && strncasecmp(name, reserved[i], length) == 0)
+                        return reserved[i];
+        }
+        return NULL;
+}
+
+static bool is_ascii(const char *value, size_t size)
+{
+        for (size_t i = 0; i < size; i++)
+                if ((value[i] < ' ' && value[i] != '\t') || value[i] > '~')
+                        return false;
+        return true;
+}
+
+static void trim(const char **text, size_t *size)
+{
+        while (*size > 0 && strchr(" \t", (*text)[*size - 1]) != NULL)
+                (*size)--;
+        while (*size > 0 && strchr(" \t", **text) != NULL) {
+                (*text)++;
+                (*size)--;
+        }
+}
+
+static int refuse(char **ret_problem, unsigned number, const char *problem)
+{
+        return fail_with_message(-EINVAL, ret_problem, "is invalid at line %u: %s", number, problem);
+}
+
+static int parse_line(const char *line, size_t size, unsigned number, char **ret_problem, char **ret_line)
+{
+        size_t name = name_size(line, size), value_size = size - name - 1;
+        const char *value = line + name + 1, *taken;
+
+        if (name == 0)
+                return refuse(ret_problem, number, "write \"Name: value\"");
+        taken = find_reserved(line, name);
+        if (taken != NULL)
+                return fail_with_message(-EINVAL, ret_problem,
+                                         "is invalid at line %u: jobwatchd sets %s%s itself; remove the line",
+                                         number, taken, taken[strlen(taken) - 1] == '-' ? "*" : "");
+        trim(&value, &value_size);
+        if (value_size == 0)
+                return refuse(ret_problem, number, "the value is missing; write \"Name: value\"");
+        if (!is_ascii(value, value_size))
+                return refuse(ret_problem, number, "the value contains a character that is not ASCII");
+        *ret_line = format_message("%.*s: %.*s", (int)name, line, (int)value_size, value);
+        return 0;
+}
+
+/* Wipes the lines. Accepts NULL, returns NULL. */
+static char **header_lines_free(char **lines)
+{
+        for (size_t i = 0; lines != NULL && lines[i] != NULL; i++)
+                secret_free(lines[i]);
+        free(lines);
+        return NULL;
+}
+
+DEFINE_CLEANUP(char *, header_lines_free)
+
+/*
+ * Splits a text of lines "Name: value" (CREDENTIAL_LINES). Empty lines are ignored. Refused are invalid
+ * names, values that are empty or not ASCII, and headers that belong to the daemon or to HTTP, such as Host,
+ * Content-Length and the webhook-* of signatures. Returns 0 with the lines, ending with NULL, each exactly
+ * "Name: value"; or -EINVAL with *ret_problem, a malloc()ed text such as "is invalid at line 2: write \"Name:
+ * value\"", which continues a sentence that begins with the name of the file and contains nothing of the
+ * line.
+ */
+static int header_lines_parse(const char *text, char **ret_problem, char ***ret_lines)
+{
+        CLEANUP(cleanup_header_lines_free)
+        char **lines =
+                memory_need(calloc(strlen(text) / 2 + 2, sizeof(*lines))); /* each has two bytes or more */
+        size_t count = 0;
+
+        for (unsigned number = 1; *text != '\0'; number++) {
+                size_t size = strcspn(text, "\n");
+                if (strspn(text, " \t") < size) {
+                        int r = parse_line(text, size, number, ret_problem, &lines[count]);
+                        if (r < 0)
+                                return r;
+                        count++;
+                }
+                text += size + (text[size] == '\n');
+        }
+        *ret_lines = STEAL_POINTER(lines);
+        return 0;
+}
 
 /* The size of what counts as repeated. */
 #define REPEATED_BYTES 4
@@ -209,7 +327,7 @@ bool webhook_files_are_repeated(const struct webhook_files *files, const char *t
         if (files->url_is_secret && repeats(behind_host(files->url), text, size))
                 return true;
         for (char **line = files->header_lines; line != NULL && *line != NULL; line++)
-                if (repeats(header_line_value(*line), text, size))
+                if (repeats(strchr(*line, ':') + 2, text, size))
                         return true;
         return false;
 }

@@ -13,7 +13,7 @@ struct webhook_files {
         char *url;               /* that of url or of url_file */
         bool url_is_secret;      /* all behind the host */
         struct webhook_key *key; /* of secret_file; NULL: requests are not signed */
-        char **header_lines;     /* of header_file (header_lines.h); NULL: none */
+        char **header_lines;     /* of header_file, each "Name: value"; NULL: none */
         /* ca_file of the hook, else the system's and ca_file of [api]. NULL: those of the system. */
         struct http_authorities *authorities;
 };

@@ -22,25 +22,29 @@
 #include "util/memory.h"
 #include "util/timespan.h"
 
-/* The alternate screen, no cursor, no line wrapping. */
-#define ENTER "\033[?1049h\033[?25l\033[?7l"
-#define LEAVE "\033[?7h\033[?25h\033[?1049l"
-
 #define HOME        "\033[H"
 #define CLEAR_LINE  "\033[K"
 #define CLEAR_BELOW "\033[J"
+
+/* The alternate screen, no cursor, no line wrapping. A terminal that has no other screen is left empty. */
+#define ENTER "\033[?1049h\033[?25l\033[?7l"
+#define LEAVE HOME CLEAR_BELOW "\033[?7h\033[?25h\033[?1049l"
 
 #define CONTROL_C '\003'
 
 /* The kernel does not stop a process whose shell has gone. */
 #define STOPS_MAX 16
 
-/* Returns false if the terminal has gone, which SIGHUP says too, but not to every process. */
+/* Returns false if the terminal has gone, which SIGHUP says too, but not to every process. One that another
+ * process has made non-blocking is waited for. */
 static bool put(const char *text, size_t size)
 {
+        struct pollfd terminal = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
         while (size > 0) {
                 ssize_t written = write(STDOUT_FILENO, text, size);
-                if (written < 0 && errno == EINTR)
+                if (written < 0 &&
+                    (errno == EINTR || (errno == EAGAIN && (poll(&terminal, 1, -1) >= 0 || errno == EINTR))))
                         continue;
                 if (written <= 0)
                         return false;

@@ -17,7 +17,7 @@ import unittest
 
 from ctl_rig import CtlTest, subscribed
 from harness import EX_OK, PATIENCE, end_with_parent
-from screen_rig import Screen, begin
+from screen_rig import LEAVE, Screen, begin
 
 EX_UNKNOWN, EX_SERVICE, EX_IOERR = 66, 69, 74
 SLOW_DISK_LIBRARY = os.environ.get("SLOW_DISK_LIBRARY", "")
@@ -249,6 +249,34 @@ class End(WatchTest):
                 status, left = screen.end()
                 self.assertEqual(status, expected)
                 self.assertEqual("Import of" in left, expected == EX_OK)
+
+    def test_nothing_is_left_where_there_is_no_other_screen(self):
+        """On a terminal that knows one screen, the last picture is there once."""
+        self.start_two()
+        screen = Screen(self)
+        screen.wait_for("5 .*Running")
+        screen.key("q")
+        self.assertEqual(screen.end()[0], EX_OK)
+        self.assertTrue(screen.shown.rpartition(LEAVE)[0].endswith("\033[H\033[J"), screen.shown[-500:])
+
+    def test_a_terminal_that_is_slow_and_non_blocking(self):
+        """As an earlier program may have left it."""
+        self.start_two()
+        screen = Screen(self, columns=200, rows=60)
+        screen.wait_for("5 .*Running")
+        os.set_blocking(screen.secondary, False)
+        self.wait_until(lambda: self.redraw(screen) and not select.select([], [screen.secondary], [], 0)[1])
+        for _ in range(50):
+            self.redraw(screen)
+        self.assertIsNone(screen.process.poll())
+        screen.key("q")
+        self.assertEqual(screen.end()[0], EX_OK)
+
+    @staticmethod
+    def redraw(screen):
+        """Whether it could be told to."""
+        screen.process.send_signal(signal.SIGWINCH)
+        return screen.process.poll() is None
 
     def test_stopped_by_the_shell_and_continued(self):
         self.start_two()

@@ -202,9 +202,18 @@ static int event_read(struct store *store, struct row_writer *query, struct even
 int store_get_event(struct store *store, const char *event_id, struct event *ret_event)
 {
         CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_EVENT_GET);
+        CLEANUP(event_clear) struct event event = { 0 };
 
         row_write_string(&query, event_id);
-        return event_read(store, &query, ret_event);
+        int r = event_read(store, &query, &event);
+        if (r <= 0)
+                return r;
+        if (strcmp(event.id, event_id) != 0) /* not found by the checks of a file that is opened */
+                return store_fail(store, -EUCLEAN, "an index of the database is damaged");
+
+        *ret_event = event;
+        event = (struct event){ 0 };
+        return 1;
 }
 
 /* ---- logged or not ---- */

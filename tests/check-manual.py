@@ -3,7 +3,7 @@
 """Checks that the manual pages say what the program knows: every key of the configuration with its default, every
 option and exit status, every event, variable, field of the journal and of the document; and nothing that it does not.
 Options and exit statuses are also compared with --help and README.md, commands and options of jobwatchctl with its
-manual and with what the shells complete.
+manual and with what the shells complete. Links in README.md and docs/ have to lead somewhere.
 
 usage: check-manual.py SOURCE_ROOT | --self-test
 """
@@ -140,7 +140,16 @@ def check(root):
     events = words(source("daemon/model/event.c"), r'\[EVENT_\w+\] = "(\w+)"')
     problems += compare("event", events, words(hooks[hooks.index(".Sh EVENTS"):hooks.index(".Sh UNITS")],
                                                r"\.It Cm (\w+)"))
-    return problems + check_ctl(source) + check_api(root, source("man/org.jobwatchd1.5"))
+    return problems + check_ctl(source) + check_api(root, source("man/org.jobwatchd1.5")) + check_links(root)
+
+
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+
+
+def check_links(root):
+    """Of the texts in Markdown: each names a file."""
+    return [f"{page.relative_to(root)}: {link} does not exist" for page in (*sorted(root.glob("*.md")), *sorted(root.glob("docs/*.md")))
+            for link in LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]
 
 
 BUS_TYPES = {"number": "t", "count": "u", "flag": "b", "string": "s", "text": "s", "strings": "as"}
@@ -184,6 +193,7 @@ def self_test():
     assert commands_of(table) == {"a": {"OPTION_B", "OPTION_C"}, "d": set()}, commands_of(table)
     assert options_of('{ "b", CODE, NULL, OPTION_B, "x" }, { "i", \'i\', "N", 0, "y" }') == {"b": "OPTION_B", "i": "0"}
     assert options_of_completion("    [a]='--b --c-d'\n    [e]=''\n") == {"a": {"b", "c-d"}, "e": set()}
+    assert LINK.findall("[a](b/c.md), ![d](e.svg) [f](https://g) [h](#i) [j](k#l)") == ["b/c.md", "e.svg", "k"]
     assert compare("x", {"a", "b"}, {"b", "c"}) == ["x: a is not in the manual", "x: the manual has c, which does not exist"]
     assert help_of('static void print_help(void) { puts("a\\n" "  --b\\n"); }\nstatic void print_version') == "a\n  --b\n"
 

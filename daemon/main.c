@@ -235,7 +235,9 @@ static int read_command_line(int argc, char *argv[], struct options *options)
 
 static enum exit_status run(const struct daemon_options *command)
 {
-        if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
+        /* Its buffers have contained passwords and tokens. */
+        if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, memory_free_wiping, memory_realloc_wiping,
+                                 strdup, calloc) != 0) {
                 (void)fputs("jobwatchd: cannot initialise libcurl\n", stderr);
                 return EXIT_STATUS_SOFTWARE;
         }

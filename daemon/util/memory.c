@@ -5,6 +5,7 @@
 #include "util/memory.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -30,6 +31,31 @@ void *memory_need(void *block)
         if (block == NULL)
                 memory_exhausted();
         return block;
+}
+
+void memory_free_wiping(void *block)
+{
+        if (block != NULL)
+                explicit_bzero(block, malloc_usable_size(block));
+        free(block);
+}
+
+void *memory_realloc_wiping(void *block, size_t size)
+{
+        size_t before = block != NULL ? malloc_usable_size(block) : 0;
+        void *larger;
+
+        if (block != NULL && size > 0 && size <= before && size >= before / 2) {
+                explicit_bzero((char *)block + size, before - size);
+                return block;
+        }
+        larger = malloc(size > 0 ? size : 1);
+        if (larger == NULL)
+                return NULL;
+        if (block != NULL)
+                memcpy(larger, block, size < before ? size : before);
+        memory_free_wiping(block);
+        return larger;
 }
 
 void *memory_malloc(void *unused, size_t size)

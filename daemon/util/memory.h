@@ -15,6 +15,13 @@ _Noreturn void memory_exhausted(void);
 void *memory_need(void *block);
 
 /*
+ * realloc() and free(), but what is not used any more is overwritten before it is given back: for libraries
+ * that copy secrets. The first returns NULL without memory; both accept NULL.
+ */
+void *memory_realloc_wiping(void *block, size_t size);
+void memory_free_wiping(void *block);
+
+/*
  * malloc(), realloc() and free(), but the first two end the process instead of returning NULL. For libraries
  * that do not check what they allocate; `unused` is their context.
  */

@@ -11,6 +11,7 @@
 #include "monitor/request_slot.h"
 #include "platform/credential.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/timespan.h"
 #include "version.h"
@@ -37,9 +38,16 @@ struct credential api_credential(const struct config *config)
         };
 }
 
-/* Reads the token or password. Errors are logged; warnings have been, by check_environment(). */
+/*
+ * Reads the token or password; empty with auth = login, which has none. Errors are logged; warnings have
+ * been, by check_environment().
+ */
 static int read_secret(const struct api_connection_parts *parts, char **ret_secret)
 {
+        if (parts->config->api.auth == AUTH_LOGIN) {
+                *ret_secret = memory_need(strdup(""));
+                return 0;
+        }
         const struct credential credential = api_credential(parts->config);
         CLEANUP(cleanup_free) char *message = NULL;
 
@@ -87,7 +95,7 @@ static int open_session(const struct api_connection_parts *parts, struct api_con
                 .state = parts->state,
                 .journal = parts->journal,
                 .config = parts->config,
-                .password = password,
+                .password = parts->config->api.auth == AUTH_LOGIN ? NULL : password,
                 .stored = parts->tokens,
                 .spend = parts->on_spend,
                 .on_response = parts->on_sign_in_response,
@@ -123,7 +131,7 @@ static int open_all(const struct api_connection_parts *parts, struct api_connect
         if (r < 0)
                 return r;
         connection->nexudus = nexudus_new(connection->client, &nexudus);
-        return api->auth == AUTH_PASSWORD ? open_session(parts, connection, secret) : 0;
+        return config_has_session(parts->config) ? open_session(parts, connection, secret) : 0;
 }
 
 enum exit_status api_connection_open(const struct api_connection_parts *parts,

@@ -20,7 +20,7 @@ struct api_connection {
         struct http_authorities *authorities; /* NULL: those of the system */
         struct http_client *client;
         struct nexudus *nexudus;
-        struct session *session;   /* NULL unless auth = password */
+        struct session *session;   /* NULL unless config_has_session() */
         struct text_digest secret; /* of the secret in use, to detect a changed file */
 };
 
@@ -40,7 +40,7 @@ struct api_connection_parts {
         void *userdata;
 };
 
-/* The token or password of [api]. Borrows strings of the configuration. */
+/* The token or password of [api], unless auth = login. Borrows strings of the configuration. */
 struct credential api_credential(const struct config *config);
 
 /*

@@ -84,6 +84,8 @@ static void check_api_secret(struct check *check)
         CLEANUP(cleanup_free) char *message = NULL;
         char *secret = NULL;
 
+        if (check->config->api.auth == AUTH_LOGIN)
+                return;
         if (is_out_of_reach(check, credential.source))
                 return;
         int r = credential_read(&credential, &secret, &message);
@@ -115,7 +117,7 @@ static void check_client_id(struct check *check)
         const struct api_config *api = &check->config->api;
         char name[MACHINE_CLIENT_ID_SIZE];
 
-        if (api->auth != AUTH_PASSWORD || *api->client_id != '\0')
+        if (!config_has_session(check->config) || *api->client_id != '\0')
                 return;
         int r = machine_client_id(config_state_directory(check->config), name);
         if (r < 0)

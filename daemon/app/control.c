@@ -94,6 +94,7 @@ static const struct bus_operations operations = {
         .get_delivery = control_get_delivery,
         .recent = control_recent,
         .diagnose = control_diagnose,
+        .login = control_login,
 };
 
 int control_new(const struct control_parts *parts, struct control **ret_control)

@@ -74,3 +74,4 @@ void control_test_hook(void *userdata, struct bus_call *call, const struct bus_t
 void control_get_delivery(void *userdata, struct bus_call *call, uint64_t id);
 void control_recent(void *userdata, struct bus_call *call, const struct bus_recent *arguments);
 void control_diagnose(void *userdata, struct bus_call *call);
+void control_login(void *userdata, struct bus_call *call, const struct bus_login *arguments);

@@ -29,7 +29,15 @@ static void list_problems(const struct status_facts *facts, struct string_list *
 {
         const struct monitor_counts *jobs = &facts->jobs;
 
-        if (jobs->failure != FAILURE_NONE)
+        if (jobs->login != NULL)
+                add_problem(
+                        problems,
+                        jobs->login_is_due
+                                ? format_message("The API token expires soon and cannot be renewed. "
+                                                 "Run \"%s\" before that.",
+                                                 jobs->login)
+                                : format_message("Nobody is signed in to the API. Run \"%s\".", jobs->login));
+        else if (jobs->failure != FAILURE_NONE)
                 add_problem(problems,
                             format_message("The API cannot be used: %s.", status_failure_text(jobs)));
         if (jobs->feed_problem != NULL)
@@ -73,6 +81,18 @@ static void put_jobs(const struct control *control, struct bus_call *call, const
         bus_put_count(call, "RequestsHour", jobs->spent_hour);
 }
 
+static void put_tokens(struct bus_call *call, const struct status_facts *facts)
+{
+        const struct monitor_counts *jobs = &facts->jobs;
+
+        bus_put_string(call, "Auth", config_auth_to_string(facts->config->api.auth));
+        if (jobs->token_expires_us > 0)
+                bus_put_number(call, "TokenExpiresUSec", jobs->token_expires_us);
+        if (jobs->refresh_expires_us > 0)
+                bus_put_number(call, "RefreshExpiresUSec", jobs->refresh_expires_us);
+        bus_put_string(call, "Login", jobs->login);
+}
+
 static void put_feed(struct bus_call *call, const struct monitor_counts *jobs)
 {
         if (jobs->feed_problem != NULL) {
@@ -99,6 +119,7 @@ void control_get_status(void *userdata, struct bus_call *call)
         bus_put_number(call, "StartedUSec", control->started_us);
         put_jobs(control, call, &facts.jobs);
         bus_put_count(call, "RequestsHourLimit", facts.config->limits.per_hour);
+        put_tokens(call, &facts);
         put_feed(call, &facts.jobs);
         bus_put_number(call, "DeliveriesPending", facts.deliveries.pending);
         bus_put_number(call, "DeliveriesFailed", facts.deliveries.abandoned);

@@ -30,6 +30,8 @@ static void print_time(FILE *file, const struct status_facts *facts, uint64_t ti
 
 const char *status_failure_text(const struct monitor_counts *jobs)
 {
+        if (jobs->login != NULL && !jobs->login_is_due)
+                return "not signed in";
         if (jobs->failure == FAILURE_REFUSED)
                 return jobs->blocked ? "requests blocked" : "credentials rejected";
         if (jobs->failure == FAILURE_NOT_FOUND)
@@ -51,7 +53,11 @@ static void print_deliveries(FILE *file, const struct outbox_counts *deliveries)
 
 static void print_problems(FILE *file, const struct status_facts *facts)
 {
-        if (facts->jobs.failure != FAILURE_NONE) {
+        if (facts->jobs.login != NULL) {
+                (void)fprintf(file, "; API: %s, run \"%s\"",
+                              facts->jobs.login_is_due ? "the sign-in ends soon" : "not signed in",
+                              facts->jobs.login);
+        } else if (facts->jobs.failure != FAILURE_NONE) {
                 (void)fprintf(file, "; API: %s, next attempt ", status_failure_text(&facts->jobs));
                 if (facts->jobs.retry_us > facts->now_us) {
                         (void)fputs("at ", file);

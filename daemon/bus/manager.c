@@ -16,6 +16,7 @@
 #include "bus/caller.h"
 #include "bus/calls.h"
 #include "bus/changes.h"
+#include "bus/login.h"
 #include "bus/reply.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
@@ -227,6 +228,7 @@ struct method {
 
 #define MANAGE_JOBS       "org.jobwatchd1.manage-jobs"
 #define MANAGE_DELIVERIES "org.jobwatchd1.manage-deliveries"
+#define LOGIN             "org.jobwatchd1.login"
 
 static const struct method methods[] = {
         { .name = "ListJobs", .start = start_list_jobs },
@@ -245,6 +247,7 @@ static const struct method methods[] = {
         { .name = "Retry", .action = MANAGE_DELIVERIES, .start = bus_start_retry },
         { .name = "Drop", .action = MANAGE_DELIVERIES, .start = bus_start_drop },
         { .name = "TestHook", .action = MANAGE_DELIVERIES, .start = bus_start_test_hook },
+        { .name = "Login", .action = LOGIN, .start = bus_start_login },
 };
 
 static const struct method *find_method(const char *name)
@@ -349,6 +352,8 @@ static const sd_bus_vtable vtable[] = {
         ACTION("Retry", ("at", deliveries)),
         ACTION("Drop", ("at", deliveries)),
         METHOD("TestHook", ("s", hook, "a{sv}", options), ("t", test)),
+        SD_BUS_METHOD_WITH_ARGS("Login", SD_BUS_ARGS("h", credentials), SD_BUS_NO_RESULT, on_call,
+                                SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_SENSITIVE),
         SD_BUS_SIGNAL_WITH_ARGS("JobEvent", SD_BUS_ARGS("t", sequence, "t", job, "s", event), 0),
         SD_BUS_VTABLE_END,
 };

@@ -81,6 +81,13 @@ struct bus_recent {
         const char *description; /* a glob; NULL: any */
 };
 
+/* Login. */
+struct bus_login {
+        const char *username;
+        const char *password;
+        const char *code; /* NULL: none */
+};
+
 struct bus_operations {
         /* These only read. */
         void (*list_jobs)(void *userdata, struct bus_call *call, const struct bus_list_jobs *arguments);
@@ -106,4 +113,7 @@ struct bus_operations {
 
         /* Likewise, but completes the call at once, with nothing until the API has answered. */
         void (*diagnose)(void *userdata, struct bus_call *call);
+
+        /* This asks the API, too, and changes who is signed in. The arguments are wiped with the call. */
+        void (*login)(void *userdata, struct bus_call *call, const struct bus_login *arguments);
 };

@@ -243,8 +243,11 @@ static const char *const error_names[] = {
         [BUS_BUSY] = BUS_ERROR_BUSY,
         [BUS_STATE_UNAVAILABLE] = "org.jobwatchd1.Error.StateUnavailable",
         [BUS_API_UNAVAILABLE] = "org.jobwatchd1.Error.ApiUnavailable",
+        [BUS_SIGN_IN_REFUSED] = "org.jobwatchd1.Error.SignInRefused",
+        [BUS_CODE_REQUIRED] = "org.jobwatchd1.Error.CodeRequired",
         [BUS_INVALID_ARGUMENTS] = SD_BUS_ERROR_INVALID_ARGS,
         [BUS_ACCESS_DENIED] = SD_BUS_ERROR_ACCESS_DENIED,
+        [BUS_NOT_SUPPORTED] = SD_BUS_ERROR_NOT_SUPPORTED,
         [BUS_INTERACTIVE_AUTHORIZATION_REQUIRED] = SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
         [BUS_FAILED] = SD_BUS_ERROR_FAILED,
 };

@@ -51,8 +51,11 @@ enum bus_error {
         BUS_BUSY,
         BUS_STATE_UNAVAILABLE,
         BUS_API_UNAVAILABLE,
+        BUS_SIGN_IN_REFUSED,
+        BUS_CODE_REQUIRED,
         BUS_INVALID_ARGUMENTS,
         BUS_ACCESS_DENIED,
+        BUS_NOT_SUPPORTED,
         BUS_INTERACTIVE_AUTHORIZATION_REQUIRED,
         BUS_FAILED, /* anything else */
 };

@@ -20,6 +20,7 @@ enum auth_method {
         AUTH_TOKEN,
         AUTH_PASSWORD,
         AUTH_BASIC,
+        AUTH_LOGIN,
 };
 
 enum batch_mode {
@@ -215,6 +216,12 @@ struct config *config_free(struct config *config);
  * secrets. Returns 0 or the negative errno of writing.
  */
 int config_print(const struct config *config, FILE *file);
+
+/* "token", "password", "basic", "login". */
+const char *config_auth_to_string(enum auth_method auth);
+
+/* Whether tokens are obtained and renewed: auth = password and auth = login. */
+bool config_has_session(const struct config *config);
 
 /*
  * The state directory: the configured one, else $STATE_DIRECTORY, else /var/lib/jobwatchd. Belongs to the

@@ -33,11 +33,11 @@ static void check_api(const struct loading *loading)
         const struct section *section = loading_find(loading, SECTION_API, NULL);
         const struct api_config *api = &loading->config->api;
         bool is_token = api->auth == AUTH_TOKEN;
-        const char *method = is_token ? "token" : api->auth == AUTH_BASIC ? "basic" : "password";
+        const char *method = config_auth_to_string(api->auth);
         const char *file_key = is_token ? "token_file" : "password_file";
         const char *file = is_token ? api->token_file : api->password_file;
 
-        if (section->damaged)
+        if (section->damaged || api->auth == AUTH_LOGIN)
                 return;
         if (!is_token && api->username[0] == '\0')
                 problems_error(loading->problems, location_of(section, "auth"),

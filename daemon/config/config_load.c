@@ -243,6 +243,21 @@ static void complete_hook(const struct loading *loading, struct section *section
         hook->where_ca_file = location_text(loading, section, "ca_file");
 }
 
+/* The key that says where the secret comes from. */
+static const char *secret_key(enum auth_method auth)
+{
+        switch (auth) {
+        case AUTH_TOKEN:
+                return "token_file";
+        case AUTH_PASSWORD:
+        case AUTH_BASIC:
+                return "password_file";
+        case AUTH_LOGIN:
+                break;
+        }
+        return "auth";
+}
+
 static void note_locations(const struct loading *loading)
 {
         struct config *config = loading->config;
@@ -250,8 +265,7 @@ static void note_locations(const struct loading *loading)
         const struct section *status = loading_find(loading, SECTION_STATUS, NULL);
         const struct config_file *replaced_by = section_key(status, "success")->replaced_by;
 
-        config->api.where_secret =
-                location_text(loading, api, config->api.auth == AUTH_TOKEN ? "token_file" : "password_file");
+        config->api.where_secret = location_text(loading, api, secret_key(config->api.auth));
         config->api.where_ca_file = location_text(loading, api, "ca_file");
 
         /* The last file that replaces the list, since what other files add to it would be lost. */

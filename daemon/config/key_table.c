@@ -28,9 +28,11 @@
 #define LONGEST_TIMESPAN (365 * USEC_PER_DAY)
 #define HIGHEST_COUNT    1000000000
 
-static const struct config_choice auth_choices[] = {
-        { "token", AUTH_TOKEN }, { "password", AUTH_PASSWORD }, { "basic", AUTH_BASIC }, { 0 }
-};
+static const struct config_choice auth_choices[] = { { "token", AUTH_TOKEN },
+                                                     { "password", AUTH_PASSWORD },
+                                                     { "basic", AUTH_BASIC },
+                                                     { "login", AUTH_LOGIN },
+                                                     { 0 } };
 
 static const struct config_choice batch_choices[] = { { "auto", BATCH_AUTO }, { "off", BATCH_OFF }, { 0 } };
 

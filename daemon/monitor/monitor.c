@@ -18,6 +18,7 @@
 #include "monitor/discover_restart.h"
 #include "monitor/feed.h"
 #include "monitor/last_run.h"
+#include "monitor/login.h"
 #include "monitor/manual.h"
 #include "monitor/outage.h"
 #include "monitor/outage_events.h"
@@ -184,6 +185,7 @@ void monitor_stop(struct monitor *monitor)
         recent_stop(monitor);
         feed_save(monitor, true);
         sign_in_cancel(monitor);
+        login_cancel(monitor, "the service is stopping");
         if (monitor->parts.session != NULL)
                 session_stop(monitor->parts.session);
         outage_stop(monitor);
@@ -292,6 +294,8 @@ void monitor_set_api(struct monitor *monitor, struct nexudus *nexudus, struct se
 {
         requests_cancel(monitor);
         sign_in_cancel(monitor);
+        login_cancel(monitor, "the configuration has been reloaded");
+        monitor->login = (struct login){ .handler = NULL };
         if (other_server) {
                 planner_reset_api(monitor->planner, monitor_now_us(monitor));
                 discover_reset(monitor);
@@ -332,6 +336,17 @@ static uint64_t retry_at(const struct planner *planner)
 const struct request_counts *monitor_request_counts(const struct monitor *monitor)
 {
         return &monitor->request_counts;
+}
+
+static void count_tokens(const struct monitor *monitor, struct monitor_counts *counts)
+{
+        const struct session *session = monitor->parts.session;
+
+        if (session == NULL)
+                return;
+        session_expiry(session, &counts->token_expires_us, &counts->refresh_expires_us);
+        counts->login_is_due = session_login_is_due(session);
+        counts->login = counts->login_is_due ? session_login_command(session) : session_needed_login(session);
 }
 
 struct monitor_counts monitor_count(const struct monitor *monitor)
@@ -387,6 +402,7 @@ struct monitor_counts monitor_count(const struct monitor *monitor)
         counts.succeeded += monitor->discover.succeeded;
         counts.failed += monitor->discover.failed;
         counts.gone += monitor->discover.gone;
+        count_tokens(monitor, &counts);
         counts.round_us = planner_round_us(planner, counts.open, now);
         return counts;
 }

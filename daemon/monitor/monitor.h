@@ -91,7 +91,12 @@ struct monitor_counts {
         uint64_t round_us; /* time the rate limits need to find out about every open job; 0: no limits */
         bool feed_works;   /* jobs are polled in sweeps only */
         const char *discovery_problem; /* why no new jobs are found; NULL: they are. Borrowed */
-        const char *feed_problem; /* why the feed is off though it is wanted; NULL: it is not. Borrowed */
+        const char *login; /* what to run, since there is no token, or soon will be none; NULL: nothing.
+                              Borrowed */
+        bool login_is_due; /* there is still a token */
+        uint64_t token_expires_us;   /* CLOCK_REALTIME; 0: there is none, or it is not known */
+        uint64_t refresh_expires_us; /* likewise of the refresh token */
+        const char *feed_problem;    /* why the feed is off though it is wanted; NULL: it is not. Borrowed */
 };
 
 struct monitor_counts monitor_count(const struct monitor *monitor);

@@ -24,7 +24,7 @@
 /* A lasting outage is logged again at this interval. */
 #define REMINDER_US (1 * USEC_PER_HOUR)
 
-#define NEXT_STEP_MAX (TIMESPAN_TEXT_MAX + 40)
+#define NEXT_STEP_MAX (TIMESPAN_TEXT_MAX + 300)
 
 /* How a message continues after the cause. */
 static const char *next_step(const struct monitor *monitor, uint64_t until_us,
@@ -33,7 +33,11 @@ static const char *next_step(const struct monitor *monitor, uint64_t until_us,
         uint64_t now_us = monitor_now_us(monitor);
         char span[TIMESPAN_TEXT_MAX];
 
-        if (monitor->parts.once)
+        const char *login = session_needed_login(monitor->parts.session);
+
+        if (login != NULL)
+                (void)snprintf(text, NEXT_STEP_MAX, "Run \"%s\" to sign in.", login);
+        else if (monitor->parts.once)
                 (void)snprintf(text, NEXT_STEP_MAX, "Skipping the remaining jobs.");
         else
                 (void)snprintf(text, NEXT_STEP_MAX, "Retrying in %s.",
@@ -72,6 +76,12 @@ static void log_refusal(const struct monitor *monitor, int priority, const struc
                                     "Requests to the API at %s are blocked, probably by a firewall or proxy "
                                     "in front of it: %s. %s",
                                     base_url, cause->explanation, next);
+                return;
+        }
+        if (session_needed_login(monitor->parts.session) != NULL) {
+                journal_print_about(monitor->parts.journal, priority, MESSAGE_ID_LOGIN_NEEDED, 0, NULL,
+                                    "Not signed in to the API at %s: %s. %s", base_url, cause->explanation,
+                                    next);
                 return;
         }
         if (monitor->parts.session == NULL) {
@@ -250,6 +260,16 @@ void outage_update(struct monitor *monitor, const struct outage_cause *cause)
         else
                 outage_ends(monitor, cause);
         outage_events_update(monitor, cause->failure == FAILURE_NONE);
+}
+
+void outage_note_login(struct monitor *monitor)
+{
+        struct outage_log *log = &monitor->outage;
+
+        log->logged = false;
+        log->since_us = 0;
+        source_stop(log->recovery);
+        source_stop(log->reminder);
 }
 
 void outage_note_pause(struct monitor *monitor, const char *explanation)

@@ -27,6 +27,12 @@ void outage_update(struct monitor *monitor, const struct outage_cause *cause);
 /* All requests pause because of a throttled response. */
 void outage_note_pause(struct monitor *monitor, const char *explanation);
 
+/*
+ * Somebody has logged in, which ends the outage that was logged because of a missing login: if one is needed
+ * again, that is another one.
+ */
+void outage_note_login(struct monitor *monitor);
+
 /* When an outage that has lasted `lasted_us` is logged again, counted from its beginning: each full hour. */
 uint64_t outage_reminder_after(uint64_t lasted_us);
 

@@ -50,6 +50,8 @@ static char *describe(const struct monitor *monitor, enum event_kind kind)
 
         if (kind == EVENT_API_DOWN)
                 return format_message("API at %s has been down for over 10min: %s", base_url, explanation);
+        if (kind == EVENT_API_REFUSED && session_needed_login(monitor->parts.session) != NULL)
+                return format_message("API at %s cannot be used without a login: %s", base_url, explanation);
         if (kind == EVENT_API_REFUSED)
                 return format_message("API at %s refuses the credentials: %s", base_url, explanation);
         return format_message("API at %s is reachable again%s%s", base_url, *lasted != '\0' ? " after " : "",

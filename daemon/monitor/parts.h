@@ -15,7 +15,7 @@
 struct monitor_parts {
         sd_event *event;
         struct nexudus *nexudus;
-        struct session *session; /* NULL unless auth = password */
+        struct session *session; /* NULL unless config_has_session() */
         struct state *state;
         struct recorder *recorder;
         struct journal *journal;

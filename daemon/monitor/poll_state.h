@@ -11,6 +11,7 @@
 #include "monitor/failing.h"
 #include "monitor/job_changes.h"
 #include "monitor/job_table.h"
+#include "monitor/login_result.h"
 #include "monitor/manual_jobs.h"
 #include "monitor/parts.h"
 #include "monitor/request_counts.h"
@@ -57,6 +58,15 @@ struct recent_searches {
         uint64_t share_us; /* by when their share of the request rate has paid for their pages */
 };
 
+/* See login.h. */
+struct login {
+        login_handler handler; /* NULL: nobody waits for one */
+        void *userdata;
+        uint64_t deadline_us;  /* CLOCK_BOOTTIME: until then it may wait to be sent */
+        bool is_needed_logged; /* that a login is needed */
+        bool is_due_logged;    /* that one will be needed soon */
+};
+
 /* The state of a monitor, shared by the files that implement it. Other components include monitor.h only. */
 struct monitor {
         struct monitor_parts parts;
@@ -75,6 +85,7 @@ struct monitor {
         struct diagnosis_run *diagnosis; /* in progress, or the last one; NULL: none yet */
         uint64_t diagnosis_share_us;     /* see recent.share_us */
         struct diagnosis_seen seen;
+        struct login login;
         struct outage_log outage;
         struct outage_events outage_events;
         struct failing_log *failing;

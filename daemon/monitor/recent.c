@@ -99,6 +99,8 @@ static const char *obstacle(const struct monitor *monitor)
 {
         const struct breaker *breaker = planner_breaker(monitor->planner);
 
+        if (session_needed_login(monitor->parts.session) != NULL)
+                return "nobody is signed in; see 'jobwatchctl status'";
         if (breaker->state != BREAKER_CLOSED)
                 return failure_to_string(breaker->failure);
         return NULL;

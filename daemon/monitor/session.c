@@ -7,11 +7,13 @@
 
 #include "monitor/session.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "monitor/token_store.h"
 #include "platform/clock.h"
+#include "platform/credential.h"
 #include "platform/machine.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
@@ -36,6 +38,8 @@ struct session {
         bool accepted;        /* the API has accepted the token in use */
         unsigned renewals;    /* because of refusals, since renewals_since_us */
         uint64_t renewals_since_us;
+        char *login_command; /* NULL with auth = password */
+        bool had_token;      /* the session began or continued with one */
 };
 
 DEFINE_CLEANUP(struct session, session_free)
@@ -59,8 +63,22 @@ static int client_id_of(const struct config *config, char **ret_client_id)
 /* The key of the tokens in the state: those of this account and client id. malloc()ed. */
 static char *key_of(const struct config *config, const char *client_id)
 {
+        /* Who has logged in is not known. */
+        if (config->api.auth == AUTH_LOGIN)
+                return format_message("grant of %s by login at %s", client_id, config->api.base_url);
         return format_message("grant of %s for %s at %s", client_id, config->api.username,
                               config->api.base_url);
+}
+
+/* The unit is jobwatchd.service or jobwatchd@INSTANCE.service. malloc()ed. */
+static char *login_command_of(const struct config *config)
+{
+        CLEANUP(cleanup_free) char *unit = credential_unit(config->path);
+        const char *at = strchr(unit, '@'), *end = strrchr(unit, '.');
+
+        if (at == NULL || end == NULL || end < at)
+                return format_message("jobwatchctl login");
+        return format_message("jobwatchctl -i %.*s login", (int)(end - at - 1), at + 1);
 }
 
 char *session_load(struct store *store, const struct config *config)
@@ -69,7 +87,7 @@ char *session_load(struct store *store, const struct config *config)
         void *data = NULL;
         size_t size;
 
-        if (config->api.auth != AUTH_PASSWORD || client_id_of(config, &client_id) < 0)
+        if (!config_has_session(config) || client_id_of(config, &client_id) < 0)
                 return NULL;
         CLEANUP(cleanup_free) char *key = key_of(config, client_id);
         return store_get_value(store, key, &data, &size) > 0 ? data : NULL;
@@ -95,8 +113,26 @@ static void use_token(struct session *session)
 
         session->accepted = false;
         session->generation++;
+        session->had_token |= current != NULL;
         if (current != NULL)
                 nexudus_set_token(session->parts.nexudus, current);
+}
+
+static void log_sign_in(const struct session *session, enum token_grant grant)
+{
+        struct journal *journal = session->parts.journal;
+
+        switch (grant) {
+        case TOKEN_BY_PASSWORD:
+                journal_print(journal, LOG_DEBUG, "Signed in to the API with user name and password.");
+                break;
+        case TOKEN_BY_REFRESH:
+                journal_print(journal, LOG_DEBUG, "Signed in to the API with the refresh token.");
+                break;
+        case TOKEN_BY_LOGIN:
+                journal_print(journal, LOG_DEBUG, "Signed in to the API with a login.");
+                break;
+        }
 }
 
 static void on_token_answer(void *userdata, const struct token_result *answer)
@@ -107,8 +143,7 @@ static void on_token_answer(void *userdata, const struct token_result *answer)
                 session->obtained_us = clock_process_us();
                 token_store_save(session->store, answer->tokens);
                 use_token(session);
-                journal_print(session->parts.journal, LOG_DEBUG, "Signed in to the API %s.",
-                              answer->refreshed ? "with the refresh token" : "with user name and password");
+                log_sign_in(session, answer->grant);
         }
         session->parts.on_answer(session->parts.userdata, answer);
 }
@@ -142,6 +177,8 @@ int session_new(const struct session_parts *parts, struct session **ret_session)
         if (r < 0)
                 return r;
         CLEANUP(cleanup_free) char *key = key_of(parts->config, client_id);
+        if (api->auth == AUTH_LOGIN)
+                session->login_command = login_command_of(parts->config);
         session->store = token_store_new(parts->event, parts->state, key);
         read_stored(parts->stored, &stored);
 
@@ -172,6 +209,7 @@ struct session *session_free(struct session *session)
                 return NULL;
         token_free(session->token);
         token_store_free(session->store);
+        free(session->login_command);
         free(session);
         return NULL;
 }
@@ -183,6 +221,8 @@ enum session_need session_need(const struct session *session)
 
         if (token_is_busy(session->token))
                 return usable ? SESSION_READY : SESSION_BUSY;
+        if (!token_can_renew(session->token, now))
+                return usable ? SESSION_READY : SESSION_LOGIN;
         if (!usable)
                 return SESSION_SIGN_IN;
         return now >= token_renew_at(session->token) ? SESSION_RENEW : SESSION_READY;
@@ -190,11 +230,13 @@ enum session_need session_need(const struct session *session)
 
 uint64_t session_renew_in(const struct session *session)
 {
-        uint64_t now = clock_process_us(), renew_at = token_renew_at(session->token);
+        uint64_t now = clock_process_us(), at = token_renew_at(session->token);
 
-        if (renew_at == UINT64_MAX || renew_at <= now)
+        if (at <= now && !token_can_renew(session->token, now))
+                at = token_expires_at(session->token);
+        if (at == UINT64_MAX || at <= now)
                 return USEC_NEVER;
-        return renew_at - now;
+        return at - now;
 }
 
 void session_renew(struct session *session)
@@ -203,11 +245,81 @@ void session_renew(struct session *session)
         token_renew(session->token, on_spend);
 }
 
+/* ---- logins ---- */
+
+const char *session_login_command(const struct session *session)
+{
+        return session->login_command;
+}
+
+const char *session_needed_login(const struct session *session)
+{
+        return session != NULL && session_need(session) == SESSION_LOGIN ? session->login_command : NULL;
+}
+
+void session_set_login(struct session *session, const struct token_login *login)
+{
+        assert(session->login_command != NULL);
+        token_set_login(session->token, login);
+}
+
+void session_drop_login(struct session *session)
+{
+        token_drop_login(session->token);
+}
+
+bool session_has_login(const struct session *session)
+{
+        return token_has_login(session->token);
+}
+
+bool session_is_signing_in(const struct session *session)
+{
+        return token_is_busy(session->token);
+}
+
+bool session_login_is_due(const struct session *session)
+{
+        uint64_t now = clock_process_us();
+
+        return session->login_command != NULL && token_current(session->token, now) != NULL &&
+               !token_can_renew(session->token, now) && now >= token_renew_at(session->token);
+}
+
+const char *session_login_reason(const struct session *session)
+{
+        if (!session->had_token)
+                return "nobody has logged in yet";
+        if (token_expires_at(session->token) == 0)
+                return "the token was rejected and cannot be renewed";
+        return "the token has expired and cannot be renewed";
+}
+
+/* The time of the wall clock at a time of the process's clock. */
+static uint64_t wall_time_of(uint64_t time_us)
+{
+        uint64_t now = clock_process_us();
+
+        if (time_us == 0 || time_us == UINT64_MAX)
+                return 0;
+        return time_us > now ? clock_wall_us() + (time_us - now) : clock_wall_us() - (now - time_us);
+}
+
+void session_expiry(const struct session *session, uint64_t *ret_token_us, uint64_t *ret_refresh_us)
+{
+        *ret_token_us = wall_time_of(token_expires_at(session->token));
+        *ret_refresh_us = wall_time_of(token_refresh_expires_at(session->token));
+}
+
+/* ---- the end ---- */
+
 void session_stop(struct session *session)
 {
         token_store_retry(session->store);
         token_stop(session->token);
 }
+
+/* ---- what the API says of the token ---- */
 
 void session_note_accepted(struct session *session, unsigned generation)
 {

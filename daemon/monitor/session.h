@@ -11,9 +11,11 @@
 #include "state/state.h"
 
 /*
- * The bearer token of auth = password: stored in the state, renewed in time, renewed when it is refused, and
- * set in the API client. The monitor decides when a sign-in is sent: it counts against the rate limits, and
- * refused sign-ins must not be repeated at once.
+ * The bearer token of auth = password and auth = login: stored in the state, renewed in time, renewed when it
+ * is refused, and set in the API client. The monitor decides when a sign-in is sent: it counts against the
+ * rate limits, and refused sign-ins must not be repeated at once.
+ *
+ * With auth = login there is no password. Where a renewal is not possible a person has to log in.
  */
 struct session;
 
@@ -24,8 +26,8 @@ struct session_parts {
         struct state *state;
         struct journal *journal;
         const struct config *config;
-        const char *password;
-        const char *stored; /* by session_load() */
+        const char *password; /* NULL with auth = login */
+        const char *stored;   /* by session_load() */
 
         void (*spend)(void *userdata); /* a sign-in request is about to be sent */
         /* One has ended; NULL: not wanted. */
@@ -56,18 +58,52 @@ enum session_need {
         SESSION_RENEW,   /* requests can be sent, and it is time to renew the token */
         SESSION_SIGN_IN, /* no request can be sent without a new token */
         SESSION_BUSY,    /* a sign-in is in progress, and no request can be sent before it completes */
+        SESSION_LOGIN,   /* no request can be sent before somebody logs in */
 };
 
 enum session_need session_need(const struct session *session);
 
 /*
- * Time until session_need() returns SESSION_RENEW; USEC_NEVER if it never will or returns something else
- * already.
+ * While session_need() returns SESSION_READY: time until it returns something else, or until the login of
+ * session_login_is_due() is; USEC_NEVER if neither will be.
  */
 uint64_t session_renew_in(const struct session *session);
 
-/* Starts a renewal. None is in progress. */
+/* Starts a renewal. None is in progress, and session_need() is not SESSION_LOGIN, or a login waits. */
 void session_renew(struct session *session);
+
+/* ---- logins ---- */
+
+/*
+ * What to run for a login, with auth = login: "jobwatchctl login", perhaps with an instance. NULL with
+ * auth = password. Borrowed.
+ */
+const char *session_login_command(const struct session *session);
+
+/* The same if session_need() is SESSION_LOGIN, and NULL otherwise. Accepts NULL. */
+const char *session_needed_login(const struct session *session);
+
+/* The next session_renew() is by this login, once. auth = login, and the session was not stopped. */
+void session_set_login(struct session *session, const struct token_login *login);
+void session_drop_login(struct session *session); /* if there is one */
+bool session_has_login(const struct session *session);
+
+/* Whether a request for a token is in flight. */
+bool session_is_signing_in(const struct session *session);
+
+/*
+ * With auth = login: whether the token is about to expire and cannot be renewed, though requests can still be
+ * sent.
+ */
+bool session_login_is_due(const struct session *session);
+
+/* Why session_need() is SESSION_LOGIN, for a message. */
+const char *session_login_reason(const struct session *session);
+
+/*
+ * When the access token and the refresh token expire by the wall clock; 0: there is none, or it is not known.
+ */
+void session_expiry(const struct session *session, uint64_t *ret_token_us, uint64_t *ret_refresh_us);
 
 /*
  * Sends no further request; one in flight continues, and the tokens of its response are saved. So are those

@@ -8,6 +8,7 @@
 #include "monitor/sign_in.h"
 
 #include "monitor/last_run.h"
+#include "monitor/login.h"
 #include "monitor/outage.h"
 #include "monitor/recent.h"
 #include "platform/random.h"
@@ -47,6 +48,8 @@ bool sign_in_is_done(struct monitor *monitor, uint64_t *wake_us)
 
         if (session == NULL)
                 return true;
+        if (login_is_ready(monitor, wake_us))
+                start_sign_in(monitor);
         at_us = planner_sign_in_at(monitor->planner, now);
 
         switch (session_need(session)) {
@@ -54,6 +57,8 @@ bool sign_in_is_done(struct monitor *monitor, uint64_t *wake_us)
                 uint64_t span_us = session_renew_in(session);
                 if (span_us != USEC_NEVER)
                         bring_forward(wake_us, now + span_us);
+                if (session_login_is_due(session))
+                        login_note_due(monitor, NULL);
                 return true;
         }
         case SESSION_RENEW:
@@ -72,6 +77,10 @@ bool sign_in_is_done(struct monitor *monitor, uint64_t *wake_us)
                         start_sign_in(monitor);
                 else
                         bring_forward(wake_us, at_us);
+                return false;
+        case SESSION_LOGIN:
+                if (planner_next_due(monitor->planner) != USEC_NEVER || recent_is_waiting(monitor))
+                        login_note_needed(monitor, wake_us);
                 return false;
         case SESSION_BUSY:
                 break;
@@ -132,6 +141,29 @@ static void take_failure(struct monitor *monitor, enum failure failure, const st
         outage_update(monitor, &cause);
 }
 
+/* What it means depends on whether there is still a token, and whether it can be renewed. */
+static void take_failed_renewal(struct monitor *monitor, enum failure failure,
+                                const struct token_result *result)
+{
+        switch (session_need(monitor->parts.session)) {
+        case SESSION_RENEW:
+                postpone_renewal(monitor, failure, result->explanation);
+                break;
+        case SESSION_READY: /* auth = login, and the refresh token was refused */
+                planner_requeue(monitor->planner, &monitor->sign_in, monitor_now_us(monitor));
+                login_note_due(monitor, result->explanation);
+                break;
+        case SESSION_LOGIN: /* likewise, and there is no other token */
+                monitor->login.is_needed_logged = true;
+                take_failure(monitor, failure, result);
+                break;
+        case SESSION_SIGN_IN:
+        case SESSION_BUSY:
+                take_failure(monitor, failure, result);
+                break;
+        }
+}
+
 static void take_success(struct monitor *monitor)
 {
         const struct outage_cause success = { .failure = FAILURE_NONE };
@@ -156,8 +188,12 @@ void sign_in_take_result(struct monitor *monitor, const struct token_result *res
         planner_end_request(monitor->planner, &monitor->sign_in, monitor_now_us(monitor));
         if (failure == FAILURE_NONE)
                 take_success(monitor);
-        else if (failure != FAILURE_THROTTLED && session_need(monitor->parts.session) == SESSION_RENEW)
-                postpone_renewal(monitor, failure, result->explanation);
-        else
+        else if (failure == FAILURE_THROTTLED)
                 take_failure(monitor, failure, result);
+        else if (result->grant == TOKEN_BY_LOGIN)
+                planner_requeue(monitor->planner, &monitor->sign_in, monitor_now_us(monitor));
+        else
+                take_failed_renewal(monitor, failure, result);
+        if (result->grant == TOKEN_BY_LOGIN)
+                login_take_result(monitor, result);
 }

@@ -7,7 +7,8 @@
 #include "monitor/poll_state.h"
 
 /*
- * Sign-ins of a monitor with a session (auth = password); without one every request may be sent.
+ * Sign-ins of a monitor with a session (auth = password, auth = login); without one every request may be
+ * sent.
  */
 
 /*

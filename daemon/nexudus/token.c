@@ -6,6 +6,9 @@
  *     idle → refresh → obtained: in use
  *               └→ password ┘
  *
+ * A login is a request of its own, which is not followed by another. Without a password nothing follows a
+ * refused refresh token either.
+ *
  * A refresh token works once: a response with a new one invalidates the old one. So new tokens are used at
  * once, whether they are on disk or not: the old ones are of no use any more.
  */
@@ -38,18 +41,20 @@ struct token {
         char *client_line; /* a header */
         char *url;
         char *username;
-        char *password;
+        char *password; /* NULL: none */
         struct token_callbacks callbacks;
         uint64_t (*now)(void);
 
         struct tokens tokens; /* in use */
         bool stopped;         /* no further request */
+        char *login;          /* the form of the next request; NULL: no login is waiting */
+        bool login_has_code;
 
         /* While a request is in flight. */
         struct http_request *http;
         void (*spend)(void *userdata);
         uint64_t requested_us;
-        bool is_refresh;
+        enum token_grant grant;
         char *form;
         char *body; /* allocated with TOKEN_BODY_MAX bytes */
         size_t body_size;
@@ -75,8 +80,10 @@ int token_new(struct http_client *client, const struct token_settings *settings,
 
         token->client_line = format_message("client_id: %s", settings->client_id);
         token->url = format_message("%s" TOKEN_PATH, settings->base_url);
-        token->username = memory_need(strdup(settings->username));
-        token->password = memory_need(strdup(settings->password));
+        if (settings->password != NULL) {
+                token->username = memory_need(strdup(settings->username));
+                token->password = memory_need(strdup(settings->password));
+        }
         if (known != NULL) {
                 token->tokens = *known;
                 *known = TOKENS_NULL;
@@ -104,6 +111,7 @@ struct token *token_free(struct token *token)
 
         http_cancel(token->http);
         request_clear(token);
+        token_drop_login(token);
         free(token->client_line);
         tokens_clear(&token->tokens);
         secret_free(token->password);
@@ -124,13 +132,7 @@ static uint64_t add_saturating(uint64_t left, uint64_t right)
 
 const char *token_current(const struct token *token, uint64_t now_us)
 {
-        const struct tokens *tokens = &token->tokens;
-
-        if (tokens->access_token == NULL)
-                return NULL;
-        if (tokens->lifetime_us > 0 && now_us >= add_saturating(tokens->obtained_us, tokens->lifetime_us))
-                return NULL;
-        return tokens->access_token;
+        return now_us < token_expires_at(token) ? token->tokens.access_token : NULL;
 }
 
 uint64_t token_renew_at(const struct token *token)
@@ -147,6 +149,28 @@ uint64_t token_renew_at(const struct token *token)
         return add_saturating(tokens->obtained_us, tokens->lifetime_us - ahead);
 }
 
+uint64_t token_expires_at(const struct token *token)
+{
+        const struct tokens *tokens = &token->tokens;
+
+        if (tokens->access_token == NULL)
+                return 0;
+        return tokens->lifetime_us > 0 ? add_saturating(tokens->obtained_us, tokens->lifetime_us)
+                                       : UINT64_MAX;
+}
+
+uint64_t token_refresh_expires_at(const struct token *token)
+{
+        if (token->tokens.refresh_token == NULL)
+                return 0;
+        return add_saturating(token->tokens.obtained_us, REFRESH_LIFETIME_US);
+}
+
+bool token_can_renew(const struct token *token, uint64_t now_us)
+{
+        return token->login != NULL || token->password != NULL || now_us < token_refresh_expires_at(token);
+}
+
 void token_reject(struct token *token)
 {
         token->tokens.access_token = secret_free(token->tokens.access_token);
@@ -157,7 +181,7 @@ bool token_is_busy(const struct token *token)
         return token->http != NULL;
 }
 
-/* ---- requests ---- */
+/* ---- the refresh token ---- */
 
 static void drop_refresh_token(struct token *token)
 {
@@ -167,7 +191,7 @@ static void drop_refresh_token(struct token *token)
 /* The refresh token to try, or NULL. One that is too old is dropped. */
 static const char *refresh_token_at(struct token *token, uint64_t now_us)
 {
-        if (now_us >= add_saturating(token->tokens.obtained_us, REFRESH_LIFETIME_US))
+        if (now_us >= token_refresh_expires_at(token))
                 drop_refresh_token(token);
         return token->tokens.refresh_token;
 }
@@ -183,15 +207,38 @@ static int on_body(void *userdata, const void *data, size_t size)
         return 0;
 }
 
-/* Sends a request with `refresh_token`, or with the password if it is NULL. */
-static void send_request(struct token *token, const char *refresh_token, uint64_t now_us)
+/* ---- logins ---- */
+
+void token_set_login(struct token *token, const struct token_login *login)
 {
-        const char *const headers[] = {
-                "Accept: application/json",
-                "Content-Type: application/x-www-form-urlencoded",
-                token->client_line,
-                NULL,
+        const char *const fields[][2] = {
+                { "grant_type", "password" },
+                { "username", login->username },
+                { "password", login->password },
+                { login->code != NULL ? "totp" : NULL, login->code },
+                { NULL },
         };
+
+        token_drop_login(token);
+        token->login = form_encode(fields);
+        token->login_has_code = login->code != NULL;
+}
+
+void token_drop_login(struct token *token)
+{
+        token->login = secret_free(token->login);
+}
+
+bool token_has_login(const struct token *token)
+{
+        return token->login != NULL;
+}
+
+/* ---- requests ---- */
+
+/* The form of a request, which is a secret. */
+static char *form_of(struct token *token, const char *refresh_token)
+{
         const char *const by_refresh[][2] = {
                 { "grant_type", "refresh_token" },
                 { "refresh_token", refresh_token },
@@ -204,10 +251,32 @@ static void send_request(struct token *token, const char *refresh_token, uint64_
                 { NULL },
         };
 
-        token->is_refresh = refresh_token != NULL;
+        switch (token->grant) {
+        case TOKEN_BY_LOGIN:
+                return STEAL_POINTER(token->login);
+        case TOKEN_BY_REFRESH:
+                return form_encode(by_refresh);
+        case TOKEN_BY_PASSWORD:
+                break;
+        }
+        return form_encode(by_password);
+}
+
+/* `refresh_token` is for TOKEN_BY_REFRESH. */
+static void send_request(struct token *token, enum token_grant grant, const char *refresh_token,
+                         uint64_t now_us)
+{
+        const char *const headers[] = {
+                "Accept: application/json",
+                "Content-Type: application/x-www-form-urlencoded",
+                token->client_line,
+                NULL,
+        };
+
+        token->grant = grant;
         token->requested_us = now_us;
         token->body = memory_malloc(NULL, TOKEN_BODY_MAX);
-        token->form = form_encode(token->is_refresh ? by_refresh : by_password);
+        token->form = form_of(token, refresh_token);
         const struct http_call call = {
                 .url = token->url,
                 .headers = headers,
@@ -225,22 +294,29 @@ static void send_request(struct token *token, const char *refresh_token, uint64_
 void token_renew(struct token *token, void (*spend)(void *userdata))
 {
         uint64_t now_us = token->now();
+        enum token_grant grant = TOKEN_BY_LOGIN;
+        const char *refresh_token = NULL;
 
-        assert(!token->stopped && !token_is_busy(token));
+        assert(!token->stopped && !token_is_busy(token) && token_can_renew(token, now_us));
         token->spend = spend;
-        send_request(token, refresh_token_at(token, now_us), now_us);
+        if (token->login == NULL) {
+                refresh_token = refresh_token_at(token, now_us);
+                grant = refresh_token != NULL ? TOKEN_BY_REFRESH : TOKEN_BY_PASSWORD;
+        }
+        send_request(token, grant, refresh_token, now_us);
 }
 
 void token_stop(struct token *token)
 {
         token->stopped = true;
+        token_drop_login(token);
 }
 
 /* ---- responses ---- */
 
 /* Parses the body, of which an error response has only the excerpt, and classifies the response. */
 static enum token_verdict read_response(struct token *token, const struct http_end *end,
-                                        struct token_body *body,
+                                        struct token_body *body, bool *ret_code_may_help,
                                         char explanation[static TOKEN_EXPLANATION_SIZE])
 {
         bool is_success = http_status_is_success(end->status);
@@ -250,10 +326,13 @@ static enum token_verdict read_response(struct token *token, const struct http_e
         const struct token_response response = {
                 .end = end,
                 .body = r == 0 ? body : NULL,
-                .was_refresh = token->is_refresh,
+                .grant = token->grant,
+                .has_code = token->login_has_code,
         };
+        enum token_verdict verdict = token_classify(&response, explanation);
 
-        return token_classify(&response, explanation);
+        *ret_code_may_help = verdict == TOKEN_REFUSED && token_code_may_help(&response);
+        return verdict;
 }
 
 /* Puts the tokens of a valid body in use. */
@@ -295,12 +374,13 @@ static void report_response(const struct token *token, enum token_verdict verdic
 }
 
 /* Ends a renewal. The token may have been freed when this returns. */
-static void report_result(struct token *token, enum token_verdict verdict, uint64_t retry_after_us,
-                          const char *explanation)
+static void report_result(struct token *token, enum token_verdict verdict, bool code_may_help,
+                          uint64_t retry_after_us, const char *explanation)
 {
         const struct token_result result = {
                 .verdict = verdict,
-                .refreshed = token->is_refresh,
+                .grant = token->grant,
+                .code_may_help = code_may_help,
                 .retry_after_us = retry_after_us,
                 .explanation = explanation,
                 .tokens = verdict == TOKEN_OBTAINED ? &token->tokens : NULL,
@@ -316,7 +396,8 @@ static void on_end(void *userdata, const struct http_end *end)
         char explanation[TOKEN_EXPLANATION_SIZE];
 
         token->http = NULL;
-        enum token_verdict verdict = read_response(token, end, &body, explanation);
+        bool code_may_help = false;
+        enum token_verdict verdict = read_response(token, end, &body, &code_may_help, explanation);
         report_response(token, verdict, end);
         if (verdict == TOKEN_OBTAINED)
                 accept_tokens(token, &body);
@@ -325,11 +406,12 @@ static void on_end(void *userdata, const struct http_end *end)
 
         /* A 2xx has used up the refresh token even if the body has no new one. */
         bool is_used_up = http_status_is_success(end->status) && verdict == TOKEN_UNREACHABLE;
-        if (token->is_refresh && (verdict == TOKEN_REFUSED || is_used_up))
+        bool is_refused_refresh = token->grant == TOKEN_BY_REFRESH && verdict == TOKEN_REFUSED;
+        if (is_refused_refresh || (token->grant == TOKEN_BY_REFRESH && is_used_up))
                 drop_refresh_token(token);
-        if (token->is_refresh && verdict == TOKEN_REFUSED && !token->stopped) {
-                send_request(token, NULL, token->now());
+        if (is_refused_refresh && !token->stopped && token->password != NULL) {
+                send_request(token, TOKEN_BY_PASSWORD, NULL, token->now());
                 return;
         }
-        report_result(token, verdict, end->retry_after_us, explanation);
+        report_result(token, verdict, code_may_help, end->retry_after_us, explanation);
 }

@@ -10,9 +10,10 @@
 #include "nexudus/tokens.h"
 
 /*
- * The bearer token of auth = password: signs in with user name and password, renews the token before it
- * expires, and returns to the password when the refresh token is refused. One request at a time. The caller
- * decides when to retry after a failure.
+ * The bearer token of auth = password and auth = login: signs in with user name and password, renews the
+ * token before it expires, and returns to the password when the refresh token is refused. Without a password
+ * only a login begins a new series of tokens. One request at a time. The caller decides when to retry after a
+ * failure.
  *
  * Source: Nexudus, "Authentication": POST /api/token, form-encoded; the client_id header; a refresh token
  * works once and is valid for 15 days.
@@ -23,7 +24,7 @@ struct token_settings {
         const char *base_url;  /* without a trailing slash */
         const char *client_id; /* not empty: the caller derives the default */
         const char *username;
-        const char *password;
+        const char *password; /* NULL: there is none, only token_set_login() */
         /*
          * Microseconds, of a clock that is never set: the clock of all times here and in struct tokens.
          */
@@ -65,16 +66,41 @@ const char *token_current(const struct token *token, uint64_t now_us);
  */
 uint64_t token_renew_at(const struct token *token);
 
+/*
+ * When the access token expires, or the refresh token; 0: there is none; UINT64_MAX: that is not known.
+ */
+uint64_t token_expires_at(const struct token *token);
+uint64_t token_refresh_expires_at(const struct token *token);
+
+/* Whether a renewal can be sent: with a refresh token that may be valid, a password, or a login. */
+bool token_can_renew(const struct token *token, uint64_t now_us);
+
 /* Drops the access token, which was refused. Its refresh token stays in use. */
 void token_reject(struct token *token);
 
 /* True while a request is in flight, from token_renew() to on_result(). */
 bool token_is_busy(const struct token *token);
 
+/* What a person has entered. Borrowed. */
+struct token_login {
+        const char *username;
+        const char *password;
+        const char *code; /* of the second factor; NULL: none */
+};
+
 /*
- * Requests new tokens; must not be called while a request is in flight: by the refresh token if it may still
- * be valid, otherwise by the password. If the refresh token is refused, the password follows within the same
- * renewal, so on_result() is called once. The current access token stays in use meanwhile.
+ * The next renewal is by this login, once, whatever its result. It is kept as the form that will be sent,
+ * which is wiped after that. token_drop_login() wipes it now; without one it does nothing.
+ */
+void token_set_login(struct token *token, const struct token_login *login);
+void token_drop_login(struct token *token);
+bool token_has_login(const struct token *token);
+
+/*
+ * Requests new tokens; must not be called while a request is in flight, nor unless token_can_renew(): by a
+ * login if there is one; by the refresh token if it may still be valid; otherwise by the password. If the
+ * refresh token is refused, the password follows within the same renewal, if there is one, so on_result() is
+ * called once. The current access token stays in use meanwhile, and the refresh token if a login is refused.
  *
  * `spend` (may be NULL) is called with the callbacks' userdata before each HTTP request, for the rate
  * limiter: once from within this function, and once from the event loop if the password follows.

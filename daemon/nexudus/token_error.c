@@ -75,11 +75,14 @@ static enum token_verdict verdict_of_refusal(const struct token_response *respon
                 explain_code(response, explanation);
                 return TOKEN_UNREACHABLE;
         }
-        if (response->was_refresh) {
+        if (response->grant == TOKEN_BY_REFRESH) {
                 explain(explanation, "refresh token rejected");
+        } else if (error_is(response, "invalid_grant") && response->grant == TOKEN_BY_LOGIN) {
+                explain(explanation, response->has_code ? "wrong user name, password or one-time code"
+                                                        : "wrong user name or password");
         } else if (error_is(response, "invalid_grant")) {
                 explain(explanation, "wrong user name or password; if the account requires a second factor, "
-                                     "use auth = token");
+                                     "set auth = login and run \"jobwatchctl login\"");
         } else if (error_is(response, "unsupported_grant_type")) {
                 explain(explanation, "signing in with a password is not permitted; use auth = token");
         } else if (error_is(response, "invalid_client") || error_is(response, "unauthorized_client")) {
@@ -92,6 +95,13 @@ static enum token_verdict verdict_of_refusal(const struct token_response *respon
         }
         explain_code(response, explanation);
         return TOKEN_REFUSED;
+}
+
+bool token_code_may_help(const struct token_response *response)
+{
+        return response->grant == TOKEN_BY_LOGIN && !response->has_code &&
+               !error_is(response, "unsupported_grant_type") && !error_is(response, "invalid_client") &&
+               !error_is(response, "unauthorized_client");
 }
 
 /* ---- status and document ---- */
@@ -153,8 +163,8 @@ static enum token_verdict verdict_of_document(const struct token_response *respo
                 return TOKEN_UNREACHABLE;
         }
         explain(explanation, "%s",
-                response->was_refresh ? "token renewed with the refresh token"
-                                      : "signed in with user name and password");
+                response->grant == TOKEN_BY_REFRESH ? "token renewed with the refresh token"
+                                                    : "signed in with user name and password");
         return TOKEN_OBTAINED;
 }
 

@@ -15,7 +15,8 @@
 struct token_response {
         const struct http_end *end;
         const struct token_body *body; /* NULL: it is not a JSON object */
-        bool was_refresh;              /* the response to a refresh token, not to a password */
+        enum token_grant grant;
+        bool has_code; /* TOKEN_BY_LOGIN: a code of the second factor was sent */
 };
 
 /*
@@ -25,3 +26,9 @@ struct token_response {
  */
 enum token_verdict token_classify(const struct token_response *response,
                                   char explanation[static TOKEN_EXPLANATION_SIZE]);
+
+/*
+ * TOKEN_REFUSED: whether the reason may be that the account requires a second factor, whose code was not
+ * sent. Refusals do not tell that apart from a wrong password.
+ */
+bool token_code_may_help(const struct token_response *response);

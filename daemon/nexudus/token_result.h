@@ -16,9 +16,17 @@ enum token_verdict {
         TOKEN_UNREACHABLE, /* no response, server error, or unexpected response */
 };
 
+/* What was sent. */
+enum token_grant {
+        TOKEN_BY_PASSWORD,
+        TOKEN_BY_REFRESH,
+        TOKEN_BY_LOGIN, /* a user name and password that a person has entered, perhaps with a code */
+};
+
 struct token_result {
         enum token_verdict verdict;
-        bool refreshed;          /* the response to a refresh token, not to the password */
+        enum token_grant grant;
+        bool code_may_help;      /* a login without a code was refused, perhaps because one is required */
         uint64_t retry_after_us; /* HTTP_RETRY_NONE without Retry-After */
         const char *explanation; /* for a log message: one line without a full stop, with the server's reason,
                                     without secrets; valid during the call; never NULL */

@@ -69,26 +69,26 @@ bool planner_is_idle(const struct planner *planner)
 
 /* ---- the next request ---- */
 
-/* When a request may go out, as far as breaker, throttling and limits are concerned. */
-static uint64_t allowed_us(const struct planner *planner, enum rate_limiter_use use, uint64_t now_us)
-{
-        const struct planner_api *api = &planner->api;
-        uint64_t times_us[] = {
-                breaker_next(&api->breaker, now_us),
-                throttle_next(&api->throttle, rate_limiter_emission_interval(&api->rate_limiter), now_us),
-                rate_limiter_next(&api->rate_limiter, use, now_us),
-        };
-        uint64_t latest_us = now_us;
-
-        for (size_t i = 0; i < sizeof(times_us) / sizeof(times_us[0]); i++)
-                if (times_us[i] > latest_us)
-                        latest_us = times_us[i];
-        return latest_us;
-}
-
 static uint64_t later(uint64_t a_us, uint64_t b_us)
 {
         return a_us > b_us ? a_us : b_us;
+}
+
+/* When a request may go out, as far as throttling and limits are concerned. */
+static uint64_t unlimited_us(const struct planner *planner, enum rate_limiter_use use, uint64_t now_us)
+{
+        const struct planner_api *api = &planner->api;
+        uint64_t spacing_us = rate_limiter_emission_interval(&api->rate_limiter);
+
+        return later(later(throttle_next(&api->throttle, spacing_us, now_us),
+                           rate_limiter_next(&api->rate_limiter, use, now_us)),
+                     now_us);
+}
+
+/* The same, and the breaker is concerned, too. */
+static uint64_t allowed_us(const struct planner *planner, enum rate_limiter_use use, uint64_t now_us)
+{
+        return later(breaker_next(&planner->api.breaker, now_us), unlimited_us(planner, use, now_us));
 }
 
 /* When the first job of a queue can be requested, if requests are allowed from then on. */
@@ -346,6 +346,13 @@ void planner_note_sent(struct planner *planner, uint64_t now_us)
 uint64_t planner_sign_in_at(const struct planner *planner, uint64_t now_us)
 {
         return allowed_us(planner, RATE_LIMITER_SIGN_IN, now_us);
+}
+
+uint64_t planner_login_at(const struct planner *planner, uint64_t now_us)
+{
+        if (planner->api.breaker.state == BREAKER_HALF_OPEN)
+                return USEC_NEVER;
+        return unlimited_us(planner, RATE_LIMITER_SIGN_IN, now_us);
 }
 
 void planner_begin_sign_in(struct planner *planner, struct planner_request *ret_request)

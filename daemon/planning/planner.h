@@ -98,6 +98,12 @@ bool planner_begin_search(struct planner *planner, uint64_t now_us, struct plann
 /* The earliest time at which a sign-in may start; USEC_NEVER while a probe is in flight. */
 uint64_t planner_sign_in_at(const struct planner *planner, uint64_t now_us);
 
+/*
+ * The same for a login that a person waits for: not before the limits and a pause allow it, but during an
+ * outage too.
+ */
+uint64_t planner_login_at(const struct planner *planner, uint64_t now_us);
+
 /* A sign-in starts: a request without jobs that ends like any other. Counted by planner_spend(). */
 void planner_begin_sign_in(struct planner *planner, struct planner_request *ret_request);
 

@@ -86,7 +86,7 @@ static void check_body(const struct token_body *whole, const char *body, size_t 
         token_body_clear(&part);
 }
 
-static void check_classification(int status, bool was_refresh, const char *body, size_t size)
+static void check_classification(int status, enum token_grant grant, const char *body, size_t size)
 {
         char explanation[TOKEN_EXPLANATION_SIZE];
         struct token_body parsed = TOKEN_BODY_NULL;
@@ -104,7 +104,7 @@ static void check_classification(int status, bool was_refresh, const char *body,
         const struct token_response response = {
                 .end = &end,
                 .body = r == 0 ? &parsed : NULL,
-                .was_refresh = was_refresh,
+                .grant = grant,
         };
 
         enum token_verdict verdict = token_classify(&response, explanation);
@@ -136,14 +136,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (size == 0)
                 return 0;
         int status = statuses[data[0] & 7];
-        bool was_refresh = data[0] & 8;
+        static const enum token_grant grants[] = { TOKEN_BY_PASSWORD, TOKEN_BY_REFRESH, TOKEN_BY_LOGIN,
+                                                   TOKEN_BY_REFRESH };
+        enum token_grant grant = grants[data[0] >> 3 & 3];
         const char *body = (const char *)data + 1;
         size--;
 
         if (token_body_parse(body, size, false, &whole) == 0)
                 check_body(&whole, body, size);
         token_body_clear(&whole);
-        check_classification(status, was_refresh, body, size);
+        check_classification(status, grant, body, size);
         check_stored(body, size);
         return 0;
 }

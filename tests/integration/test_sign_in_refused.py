@@ -51,7 +51,7 @@ class Refused(SignInTest):
 
     def test_second_factor(self):
         self.watch(server="totp = 123456")
-        says = REFUSED + ".*a second factor, .*use auth = token"
+        says = REFUSED + ".*a second factor, set auth = login and run \"jobwatchctl login\""
         self.never_stormed(says, 1, 0)
         self.assertEnds(EX_NOPERM, "--once", says=says)
 

@@ -425,11 +425,22 @@ static void test_drop_ins(void **state)
         assert_null(config);
 }
 
+static void test_a_login_needs_no_secret(void **state)
+{
+        struct config *config = load_with("api", "auth = login\npassword_file =\ntoken_file =");
+
+        (void)state;
+        assert_int_equal(config->api.auth, AUTH_LOGIN);
+        assert_true(config_has_session(config));
+        config_free(config);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_values),
+                cmocka_unit_test(test_a_login_needs_no_secret),
                 cmocka_unit_test(test_booleans_and_levels),
                 cmocka_unit_test(test_jobs),
                 cmocka_unit_test(test_overrides),

@@ -103,7 +103,7 @@ static void test_bad_values(void **state)
         expect_bad("api", "max_response = 1", "write 1K to 1G");
         expect_bad("api", "max_response = 99999999999999999999G", "write 1K to 1G");
         expect_bad("api", "auth = tokens", "did you mean \"token\"?");
-        expect_bad("api", "auth = oauth2", "write token, password or basic");
+        expect_bad("api", "auth = oauth2", "write token, password, basic or login");
         expect_bad("exit", "when = finished", "write never or done");
         expect_bad("log", "level = verbose", "write emerg, alert");
         expect_bad("log", "level = 8", "write emerg, alert");

@@ -49,6 +49,7 @@ struct session_test {
 
         unsigned answers, spends;
         enum token_verdict verdict;
+        bool code_may_help;
         unsigned polls;
 };
 
@@ -120,6 +121,18 @@ static void on_answer(void *userdata, const struct token_result *answer)
 
         test->answers++;
         test->verdict = answer->verdict;
+        test->code_may_help = answer->code_may_help;
+}
+
+static struct config *load_login(const struct session_test *test)
+{
+        char text[512];
+
+        (void)snprintf(text, sizeof(text),
+                       "[api]\nbase_url = %s\nauth = login\nclient_id = me\n[jobs]\nids = 1\n[log]\n"
+                       "target = console\nlevel = err\n[state]\ndirectory = %s\n",
+                       loopback_url(test->server, ""), test->files->directory);
+        return load_text(text);
 }
 
 static struct config *load_for(const struct session_test *test, const char *username)
@@ -155,7 +168,7 @@ static void begin(struct session_test *test)
                 .state = test->state,
                 .journal = test->journal,
                 .config = test->config,
-                .password = "secret",
+                .password = test->config->api.auth == AUTH_LOGIN ? NULL : "secret",
                 .stored = stored,
                 .spend = on_spend,
                 .on_answer = on_answer,
@@ -502,6 +515,155 @@ static void test_the_response_to_a_sign_in_in_flight_is_stored_at_a_stop(void **
         expect_token(test, "access-1");
 }
 
+/* ---- auth = login ---- */
+
+static void use_login(struct session_test *test)
+{
+        end(test);
+        config_free(test->config);
+        test->config = load_login(test);
+        begin(test);
+}
+
+static void log_in(struct session_test *test, const char *code)
+{
+        const struct token_login login = { "me+you@example.com", "p&ss", code };
+
+        session_set_login(test->session, &login);
+        assert_true(session_has_login(test->session));
+        sign_in(test);
+        assert_false(session_has_login(test->session));
+}
+
+static void test_nothing_is_sent_before_a_login(void **state)
+{
+        struct session_test *test = *state;
+
+        assert_null(session_login_command(test->session)); /* with auth = password */
+        use_login(test);
+        assert_int_equal(session_need(test->session), SESSION_LOGIN);
+        assert_string_equal(session_login_reason(test->session), "nobody has logged in yet");
+        assert_non_null(strstr(session_login_command(test->session), "login"));
+        assert_int_equal(session_renew_in(test->session), USEC_NEVER);
+        log_in(test, NULL);
+        assert_string_equal(test->form,
+                            "grant_type=password&username=me%2Byou%40example.com&password=p%26ss");
+        assert_int_equal(session_need(test->session), SESSION_READY);
+        expect_token(test, "access-1");
+}
+
+static void test_the_code_of_the_second_factor_is_sent(void **state)
+{
+        struct session_test *test = *state;
+
+        use_login(test);
+        log_in(test, "123456");
+        assert_string_equal(
+                test->form,
+                "grant_type=password&username=me%2Byou%40example.com&password=p%26ss&totp=123456");
+}
+
+static void test_a_refused_login_costs_no_token(void **state)
+{
+        struct session_test *test = *state;
+
+        use_login(test);
+        log_in(test, NULL);
+        test->refuses = true;
+        log_in(test, NULL);
+        assert_int_equal(test->verdict, TOKEN_REFUSED);
+        assert_true(test->code_may_help);
+        log_in(test, "1");
+        assert_false(test->code_may_help);
+        assert_int_equal(session_need(test->session), SESSION_READY);
+        expect_token(test, "access-1");
+
+        test->refuses = false;
+        ahead_us = RENEW_US;
+        assert_int_equal(session_need(test->session), SESSION_RENEW);
+        sign_in(test);
+        assert_string_equal(test->form, "grant_type=refresh_token&refresh_token=refresh-1");
+}
+
+static void test_the_tokens_of_a_login_are_renewed_in_the_next_run(void **state)
+{
+        struct session_test *test = *state;
+
+        use_login(test);
+        log_in(test, "123456");
+        restart(test);
+        expect_token(test, "access-1");
+        ahead_us = RENEW_US;
+        sign_in(test);
+        assert_string_equal(test->form, "grant_type=refresh_token&refresh_token=refresh-1");
+        restart(test);
+        expect_token(test, "access-2");
+}
+
+static void test_a_token_that_cannot_be_renewed_is_used_until_it_expires(void **state)
+{
+        struct session_test *test = *state;
+        uint64_t token_us, refresh_us;
+
+        use_login(test);
+        log_in(test, NULL);
+        session_expiry(test->session, &token_us, &refresh_us);
+        assert_true(token_us > clock_wall_us() + LIFETIME_US - 60 * USEC_PER_SEC);
+        assert_true(token_us <= clock_wall_us() + LIFETIME_US);
+        assert_true(refresh_us > clock_wall_us() + 14 * USEC_PER_DAY);
+
+        ahead_us = RENEW_US;
+        test->refuses = true;
+        sign_in(test);
+        assert_int_equal(test->verdict, TOKEN_REFUSED);
+        assert_int_equal(test->sign_ins, 2); /* no password follows */
+        assert_int_equal(session_need(test->session), SESSION_READY);
+        assert_true(session_login_is_due(test->session));
+        session_expiry(test->session, &token_us, &refresh_us);
+        assert_int_equal(refresh_us, 0);
+        uint64_t left_us = session_renew_in(test->session);
+        assert_true(left_us > 0 && left_us <= LIFETIME_US - RENEW_US);
+        expect_token(test, "access-1");
+
+        ahead_us = LIFETIME_US;
+        assert_int_equal(session_need(test->session), SESSION_LOGIN);
+        assert_false(session_login_is_due(test->session));
+        assert_non_null(strstr(session_login_reason(test->session), "expired"));
+}
+
+static void test_a_rejected_token_is_renewed_or_needs_a_login(void **state)
+{
+        struct session_test *test = *state;
+
+        use_login(test);
+        log_in(test, NULL);
+        accepted(test);
+        assert_true(refused(test));
+        assert_int_equal(session_need(test->session), SESSION_SIGN_IN);
+        test->refuses = true;
+        sign_in(test);
+        assert_int_equal(session_need(test->session), SESSION_LOGIN);
+        assert_non_null(strstr(session_login_reason(test->session), "rejected"));
+        test->refuses = false;
+        log_in(test, NULL);
+        assert_int_equal(session_need(test->session), SESSION_READY);
+}
+
+static void test_the_form_of_a_login_that_is_not_sent_is_dropped(void **state)
+{
+        struct session_test *test = *state;
+        const struct token_login login = { "me", "secret", NULL };
+
+        use_login(test);
+        session_set_login(test->session, &login);
+        assert_int_equal(session_need(test->session), SESSION_SIGN_IN);
+        session_drop_login(test->session);
+        assert_int_equal(session_need(test->session), SESSION_LOGIN);
+        session_set_login(test->session, &login);
+        session_stop(test->session);
+        assert_false(session_has_login(test->session));
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -522,6 +684,13 @@ int main(void)
                 TEST(test_tokens_that_could_not_be_stored_are_used_and_stored_later),
                 TEST(test_only_the_latest_tokens_are_stored_later),
                 TEST(test_the_response_to_a_sign_in_in_flight_is_stored_at_a_stop),
+                TEST(test_nothing_is_sent_before_a_login),
+                TEST(test_the_code_of_the_second_factor_is_sent),
+                TEST(test_a_refused_login_costs_no_token),
+                TEST(test_the_tokens_of_a_login_are_renewed_in_the_next_run),
+                TEST(test_a_token_that_cannot_be_renewed_is_used_until_it_expires),
+                TEST(test_a_rejected_token_is_renewed_or_needs_a_login),
+                TEST(test_the_form_of_a_login_that_is_not_sent_is_dropped),
         };
 
         return cmocka_run_group_tests_name("session", tests, NULL, NULL);

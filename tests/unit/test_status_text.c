@@ -68,6 +68,22 @@ static void test_what_is_well_or_zero_is_not_mentioned(void **state)
         expect(&facts, "1 job (0 open, 1 finished); 0 of 5000 requests in the last hour");
 }
 
+static void test_a_login_that_is_needed_is_named(void **state)
+{
+        struct status_facts facts = well(*state);
+
+        facts.jobs.login = "jobwatchctl -i branch login";
+        facts.jobs.failure = FAILURE_REFUSED;
+        expect(&facts,
+               "12 jobs (3 open, 9 finished); API: not signed in, run \"jobwatchctl -i branch login\"; "
+               "23 of 5000 requests in the last hour");
+        facts.jobs.login_is_due = true;
+        facts.jobs.failure = FAILURE_NONE;
+        expect(&facts,
+               "12 jobs (3 open, 9 finished); API: the sign-in ends soon, run \"jobwatchctl -i branch "
+               "login\"; next poll at 12:00:08; 23 of 5000 requests in the last hour");
+}
+
 static void test_failing_jobs_and_deliveries_are_counted(void **state)
 {
         struct status_facts facts = well(*state);
@@ -234,6 +250,7 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
         static const struct CMUnitTest tests[] = {
                 TEST(test_what_is_well_or_zero_is_not_mentioned),
+                TEST(test_a_login_that_is_needed_is_named),
                 TEST(test_failing_jobs_and_deliveries_are_counted),
                 TEST(test_that_the_feed_is_off_is_shown_with_the_reason),
                 TEST(test_each_failure_of_the_api_is_named_with_the_next_attempt),

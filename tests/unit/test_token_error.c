@@ -11,8 +11,8 @@ static const struct {
 } cases[] = {
         { { "400 Bad Request", .body = ERROR("invalid_grant", "The user name is \\u001b[1mwrong\\n.") },
           TOKEN_REFUSED,
-          "wrong user name or password; if the account requires a second factor, use auth = token "
-          "(invalid_grant)" },
+          "wrong user name or password; if the account requires a second factor, set auth = login and run "
+          "\"jobwatchctl login\" (invalid_grant)" },
         { { "400 Bad Request", .body = ERROR("totp_required", "Code?") },
           TOKEN_REFUSED,
           "sign-in rejected (HTTP 400); check the user name and password" },
@@ -98,6 +98,36 @@ static void test_verdicts(void **state)
         }
 }
 
+static void test_refused_logins(void **state)
+{
+        static const struct {
+                const char *code, *body, *part;
+                bool code_may_help;
+        } logins[] = {
+                { NULL, ERROR("invalid_grant", "No."), "wrong user name or password (invalid_grant)", true },
+                { "1", ERROR("invalid_grant", "No."), "wrong user name, password or one-time code (", false },
+                { NULL, ERROR("totp_required", "Code?"), "sign-in rejected (HTTP 400)", true },
+                { NULL, ERROR("unsupported_grant_type", "No."), "use auth = token", false },
+                { NULL, ERROR("invalid_client", "No."), "client_id", false },
+        };
+        struct http_fixture *fixture = *state;
+
+        for (size_t i = 0; i < sizeof(logins) / sizeof(logins[0]); i++) {
+                struct token_notes notes = { 0 };
+                struct token *token = make(fixture, &notes, NULL);
+                const struct token_login login = { USERNAME, PASSWORD, logins[i].code };
+
+                token_set_login(token, &login);
+                renew(fixture, token, &notes, REPLY("400 Bad Request", .body = logins[i].body), NOTHING);
+                assert_int_equal(notes.verdict, TOKEN_REFUSED);
+                assert_int_equal(notes.code_may_help, logins[i].code_may_help);
+                if (strstr(notes.explanation, logins[i].part) == NULL)
+                        fail_msg("%s: %s", logins[i].body, notes.explanation);
+                assert_int_equal(strcmp(forms[0], FORM_PASSWORD) == 0, logins[i].code == NULL);
+                token_free(token);
+        }
+}
+
 /* An error whose JSON is longer than the excerpt of http.h. */
 static void test_long_error(void **state)
 {
@@ -171,10 +201,8 @@ static void test_secrets_are_not_shown(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(test_verdicts),
-                TEST(test_long_error),
-                TEST(test_too_large),
-                TEST(test_secrets_are_not_shown),
+                TEST(test_verdicts),  TEST(test_refused_logins),        TEST(test_long_error),
+                TEST(test_too_large), TEST(test_secrets_are_not_shown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

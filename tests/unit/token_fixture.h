@@ -24,7 +24,7 @@ struct token_notes {
         enum failure failures[4];                   /* of these */
         char saved_access[256], saved_refresh[256]; /* those obtained last */
         enum token_verdict verdict;
-        bool refreshed;
+        bool refreshed, code_may_help;
         uint64_t retry_after_us;
         char explanation[1200];
         struct token *renew_in_result; /* not NULL: renewed once more from on_result() */
@@ -53,7 +53,8 @@ static inline void noted_result(void *userdata, const struct token_result *resul
 
         notes->results++;
         notes->verdict = result->verdict;
-        notes->refreshed = result->refreshed;
+        notes->refreshed = result->grant == TOKEN_BY_REFRESH;
+        notes->code_may_help = result->code_may_help;
         notes->retry_after_us = result->retry_after_us;
         assert_int_equal(result->tokens != NULL, result->verdict == TOKEN_OBTAINED);
         if (result->tokens != NULL)

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The argument of Login: a descriptor, which may be any, so nothing of it is believed before its seals are
+ * seen. */
+
+#include "bus/login.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bus/changes.h"
+#include "bus/reply.h"
+#include "util/memory.h"
+
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+#define TEXTS 3
+
+struct login {
+        struct bus_login arguments;
+        size_t size;
+        char data[BUS_LOGIN_BYTES_MAX];
+};
+
+static void login_free(void *arguments)
+{
+        explicit_bzero(arguments, sizeof(struct login));
+        free(arguments);
+}
+
+/* Returns NULL, or what is wrong. The seals are the first question: only memory has them, and so answers. */
+static const char *read_memory(int fd, struct login *login)
+{
+        struct stat status;
+        int seals = fcntl(fd, F_GET_SEALS);
+
+        if (seals < 0 || (seals & SEALS) != SEALS)
+                return "the descriptor is not a memfd with all seals";
+        if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+                return "the descriptor is not a regular file in memory";
+        if (status.st_size <= 0 || status.st_size > BUS_LOGIN_BYTES_MAX)
+                return "the memfd is empty or too large";
+        while (login->size < (size_t)status.st_size) {
+                ssize_t size = pread(fd, login->data + login->size, (size_t)status.st_size - login->size,
+                                     (off_t)login->size);
+                if (size < 0 && errno == EINTR)
+                        continue;
+                if (size <= 0)
+                        return "the memfd cannot be read";
+                login->size += (size_t)size;
+        }
+        return NULL;
+}
+
+static bool split(struct login *login)
+{
+        const char *texts[TEXTS], *at = login->data, *end = login->data + login->size;
+
+        for (size_t i = 0; i < TEXTS; i++) {
+                const char *nul = memchr(at, '\0', (size_t)(end - at));
+                if (nul == NULL)
+                        return false;
+                texts[i] = at;
+                at = nul + 1;
+        }
+        login->arguments = (struct bus_login){
+                .username = texts[0],
+                .password = texts[1],
+                .code = *texts[2] != '\0' ? texts[2] : NULL,
+        };
+        return at == end && *texts[0] != '\0' && *texts[1] != '\0';
+}
+
+void bus_start_login(struct bus_call *call)
+{
+        const struct bus_target *target = call->userdata;
+        struct login *login = memory_need(calloc(1, sizeof(*login)));
+        const char *wrong;
+        int fd = -1;
+
+        call->arguments = login;
+        call->free_arguments = login_free;
+        if (sd_bus_message_read_basic(call->message, SD_BUS_TYPE_UNIX_FD, &fd) < 0)
+                wrong = "the descriptor cannot be read";
+        else
+                wrong = read_memory(fd, login);
+        if (wrong == NULL && !split(login))
+                wrong = "the memfd does not have a user name, a password and a code";
+        if (wrong != NULL)
+                bus_call_fail(call, BUS_INVALID_ARGUMENTS, "%s", wrong);
+        else
+                target->operations->login(target->userdata, call, &login->arguments);
+}

@@ -28,6 +28,7 @@ _jobwatchctl() {
         [timeline]='--since --output'
         [report]='--output --follow'
         [doctor]='--report'
+        [login]=''
         [metrics]=''
     )
     local options='--instance --json --no-legend --no-pager --no-ask-password --help --version'

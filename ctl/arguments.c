@@ -106,8 +106,8 @@ void print_help(void)
                 (void)printf("%*s%s\n", width < 30 ? 30 - width : 1, "", row->help);
         }
         (void)printf("\nExit status: 0 done, well, or succeeded; 1 a job failed or is gone, a delivery\n"
-                     "failed, status names problems, or doctor found a failure; status --check: 1 warning; 2 "
-                     "critical;\n"
+                     "failed, a login was refused, status names problems, or doctor found a failure;\n"
+                     "status --check: 1 warning; 2 critical;\n"
                      "3 unknown; 64 invalid command line; 66 no such job, hook or delivery;\n"
                      "69 service not available; 70 out of memory, or unexpected reply;\n"
                      "74 output or state not written; 77 not permitted; 124 --timeout expired;\n"

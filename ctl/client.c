@@ -201,6 +201,11 @@ bool call_failure_is_absence(const struct call_failure *failure)
         return false;
 }
 
+bool call_failure_is(const struct call_failure *failure, const char *name)
+{
+        return is_error(failure, SERVICE_ERROR, name);
+}
+
 bool call_failure_is_departure(const struct call_failure *failure)
 {
         return failure->from_bus && is_error(failure, BUS_ERROR, "NoReply");
@@ -278,7 +283,10 @@ static const struct {
         { SERVICE_ERROR, "Busy", EXIT_STATUS_SERVICE },
         { SERVICE_ERROR, "StateUnavailable", EXIT_STATUS_IO },
         { SERVICE_ERROR, "ApiUnavailable", EXIT_STATUS_SERVICE },
+        { SERVICE_ERROR, "SignInRefused", EXIT_STATUS_FAILED },
+        { SERVICE_ERROR, "CodeRequired", EXIT_STATUS_FAILED },
         { BUS_ERROR, "InvalidArgs", EXIT_STATUS_USAGE },
+        { BUS_ERROR, "NotSupported", EXIT_STATUS_SERVICE },
 };
 
 static enum exit_status explain_denial(const struct call_failure *failure)

@@ -82,6 +82,9 @@ void call_failure_clear(struct call_failure *failure);
 /* Whether the service is not there, or has gone before it replied. */
 bool call_failure_is_absence(const struct call_failure *failure);
 
+/* Whether it is this error of the service, named without its prefix. */
+bool call_failure_is(const struct call_failure *failure, const char *name);
+
 /* Whether it has got the call and left the bus before it replied. */
 bool call_failure_is_departure(const struct call_failure *failure);
 

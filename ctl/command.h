@@ -72,5 +72,6 @@ enum exit_status command_test_hook(struct context *context);
 enum exit_status command_statuses(struct context *context);
 enum exit_status command_timeline(struct context *context);
 enum exit_status command_report(struct context *context);
+enum exit_status command_login(struct context *context);
 enum exit_status command_doctor(struct context *context);
 enum exit_status command_metrics(struct context *context);

@@ -7,8 +7,8 @@
 /* Exit statuses of jobwatchctl. Those of sysexits.h are shown by name by systemctl. */
 enum exit_status {
         EXIT_STATUS_SUCCESS = EXIT_SUCCESS, /* done; the service is well; the jobs succeeded */
-        EXIT_STATUS_FAILED = 1,             /* a job failed or is gone, a delivery failed, or problems */
-        EXIT_STATUS_CHECK_WARNING = 1,      /* status --check: as plugins of Nagios */
+        EXIT_STATUS_FAILED = 1, /* a job failed or is gone, a delivery or a login failed, or problems */
+        EXIT_STATUS_CHECK_WARNING = 1, /* status --check: as plugins of Nagios */
         EXIT_STATUS_CHECK_CRITICAL = 2,
         EXIT_STATUS_CHECK_UNKNOWN = 3,
         EXIT_STATUS_USAGE = EX_USAGE,          /* invalid command line */

@@ -65,6 +65,18 @@ static char *describe_time(const struct row *row, const char *key, const struct 
         return time_us > 0 ? time_format_both(time_us, output->now_us) : NULL;
 }
 
+static char *describe_token(const struct row *row, const struct output *output)
+{
+        uint64_t expires_us = row_number(row, "TokenExpiresUSec");
+
+        if (expires_us == 0)
+                return NULL;
+        CLEANUP(cleanup_free) char *expires = time_format_both(expires_us, output->now_us);
+        return format_message("expires %s%s", expires,
+                              row_number(row, "RefreshExpiresUSec") > 0 ? "; is renewed before"
+                                                                        : "; cannot be renewed");
+}
+
 static void print_problems(const struct output *output, char *const *problems)
 {
         if (problems == NULL || *problems == NULL)
@@ -90,6 +102,7 @@ static void print_status(const struct output *output, const struct client *clien
                 { "Since", describe_time(row, "StartedUSec", output), NULL },
                 { "Jobs", describe_jobs(row), NULL },
                 { "API", describe_api(row, output), api_well ? "green" : "red" },
+                { "Token", describe_token(row, output), NULL },
                 { "Next poll", next_us > 0 ? time_format_ago(next_us, output->now_us) : NULL, NULL },
                 { "Requests", describe_requests(row), NULL },
                 { "Change feed", text_of(row_text(row, "Feed")), NULL },

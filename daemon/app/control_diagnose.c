@@ -112,12 +112,18 @@ static bool is_refused_at_all(const struct findings *findings)
 
 static const char *credentials_advice(const struct findings *findings)
 {
-        const bool token = findings->status.config->api.auth == AUTH_TOKEN;
-
         if (findings->status.jobs.blocked)
                 return "let the service through what is in front of the API";
-        return token ? "write a valid token to the file of token_file, and restart the service"
-                     : "check 'username' under [api] and the file of password_file, and restart the service";
+        switch (findings->status.config->api.auth) {
+        case AUTH_TOKEN:
+                return "write a valid token to the file of token_file, and restart the service";
+        case AUTH_PASSWORD:
+        case AUTH_BASIC:
+                return "check 'username' under [api] and the file of password_file, and restart the service";
+        case AUTH_LOGIN:
+                break;
+        }
+        return "run 'jobwatchctl login'";
 }
 
 static const char *explanation_of(const struct findings *findings)

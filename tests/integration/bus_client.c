@@ -7,6 +7,7 @@
  *     bus-client crowd NAME CLIENTS ROUNDS
  *                                      so many connections list all jobs at once, each so often; prints
  *                                      "REPLIES ROWS ERRORS"
+ *     bus-client login NAME            passes its standard input to Login, and prints "ok" or the error
  *     bus-client deaf                  subscribes to all signals, prints "ready", and never reads
  */
 
@@ -173,6 +174,21 @@ static void be_deaf(void)
                 (void)pause();
 }
 
+static void log_in(const char *name)
+{
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        sd_bus *bus = NULL;
+
+        need(sd_bus_open_system(&bus), "the bus");
+        int r = sd_bus_call_method(bus, name, OBJECT, MANAGER, "Login", &error, NULL, "h", STDIN_FILENO);
+        if (r < 0)
+                (void)printf("%s: %s\n", error.name, error.message);
+        else
+                (void)puts("ok");
+        sd_bus_error_free(&error);
+        sd_bus_flush_close_unref(bus);
+}
+
 int main(int argc, char *argv[])
 {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -180,6 +196,8 @@ int main(int argc, char *argv[])
                 list_pages(argv[2]);
         else if (argc == 5 && strcmp(argv[1], "crowd") == 0)
                 crowd(argv[2], (unsigned)strtoul(argv[3], NULL, 10), (unsigned)strtoul(argv[4], NULL, 10));
+        else if (argc == 3 && strcmp(argv[1], "login") == 0)
+                log_in(argv[2]);
         else if (argc == 2 && strcmp(argv[1], "deaf") == 0)
                 be_deaf();
         else

@@ -8,6 +8,7 @@
 
 #include "ctl/doctor_child.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -150,6 +151,7 @@ void doctor_check_configuration(struct doctor *doctor)
                            format_message("install the package again"), NULL);
                 return;
         }
+        assert(text != NULL);
         bool any = add_lines(doctor, text);
         if (r != 0 && !any)
                 doctor_add(doctor, VERDICT_FAILURE,

@@ -404,6 +404,10 @@ void wire_failed(struct sim *sim, const struct slot *slot)
         } else if (expected) {
                 sim->wire.surely = false; /* the API may be well */
         }
+        /* It counts as a failed batch if the breaker was closed before, and so does a check after one. */
+        bool counts = !sim->wire.open && !slot->too_large && slot->failure != FAILURE_UNREACHABLE &&
+                      (request->kind == REQUEST_BATCH ||
+                       (request->kind == REQUEST_CHECK && sim->wire.failed_batches > 0));
         /* The breaker may have been open, and then there is no witness any more. */
         for (size_t i = 0; i < FAILURE_COUNT && expected; i++)
                 sim->wire.witness_unsure[i] = true;
@@ -413,8 +417,7 @@ void wire_failed(struct sim *sim, const struct slot *slot)
                 api_fails(sim, slot->failure, sim->now_us, true);
         else if (!expected)
                 accuse(sim, slot, witness, unsure);
-        if (request->kind == REQUEST_BATCH && !slot->too_large && slot->failure != FAILURE_UNREACHABLE &&
-            !sim->wire.open)
+        if (counts)
                 batch_failed(sim, slot);
 }
 

@@ -271,7 +271,7 @@ static char *jobs_url(const struct nexudus *nexudus, const char *before, const u
                 end = write_number(end, ids[i]);
         }
         assert((size_t)(end - url) - base_size - before_size <= NEXUDUS_IDS_MAX);
-        strcpy(end, behind);
+        (void)memcpy(end, behind, strlen(behind) + 1);
         return url;
 }
 

@@ -208,6 +208,32 @@ void account_clear(struct sim *sim)
         free(sim->account.created.rows);
 }
 
+/* ---- twice in the same second ---- */
+
+void account_page_delivered(struct sim *sim, const struct slot *slot)
+{
+        const struct page *page = &slot->page;
+
+        for (size_t i = 0; sim->account.writes_twice && !page->by_created && i < page->count; i++) {
+                struct sim_job *job = page->jobs[i];
+
+                if (slot->shown[i].version == job->truth.version &&
+                    slot->shown[i].updated == job->truth.updated)
+                        job->serial_shown = job->serial;
+        }
+}
+
+/* What a page has shown is confirmed within the second of its UpdatedOn, and only then the job is written
+ * again: the next page shows the same row. */
+void account_job_read(struct sim *sim, struct sim_job *job)
+{
+        const struct account *account = &sim->account;
+
+        if (account->writes_twice && job->truth.exists && !job->ended && job->serial_shown == job->serial &&
+            job->truth.updated == shown_ticks(account, ticks_of(sim->now_us)))
+                world_change_result(sim, job);
+}
+
 /* ---- many jobs at once ---- */
 
 /* An import of the server's own: UpdatedOn of old jobs is rewritten. */

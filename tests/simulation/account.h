@@ -99,6 +99,7 @@ struct account {
         enum stamp_form form;
         unsigned digits; /* of a second */
         bool shows_results, shows_details, shows_totals, shows_number, low_ids_first;
+        bool writes_twice;         /* in the same second, which rows do not show */
         uint64_t late_us, skew_us; /* commits come so much later than UpdatedOn says, at most; two clocks */
         struct row_index updated, created;
         size_t total; /* jobs that exist */
@@ -109,7 +110,7 @@ struct account {
         uint64_t since_us;   /* a section has begun last */
 
         /* how it is watched */
-        size_t listed_count, open_count;
+        size_t listed_count, open_count, ended_count;
         struct section sections[SECTIONS_MAX];
         bool feed; /* it is not turned off */
         uint64_t interval_us, sweep_interval_us;
@@ -123,6 +124,7 @@ struct account {
         uint64_t round_made_us, excused_us;
         uint64_t feed_made_us, feed_since_us; /* the last page by UpdatedOn, and since when there are some */
         size_t rows_written, rows_at_stop;
+        unsigned needless_rounds; /* of the feed, since a job has ended or the daemon was started */
         uint64_t doubted_us; /* by its rules the feed may have been distrusted for a job, though it is correct
                               */
         uint64_t delays[DELAYS];             /* of reports, in steps of DELAY_US; the last: and longer */

@@ -315,6 +315,7 @@ static void hand_over_search(struct sim *sim, struct slot *slot, struct nexudus_
                 slot->envelope = page_envelope(sim, &slot->page);
                 response->page = &slot->envelope;
                 watch_page_delivered(sim, &slot->page, slot->made_us);
+                account_page_delivered(sim, slot);
         } else if (slot->failure == FAILURE_NO_RESPONSE || slot->too_large) {
                 hand_over_page(sim, slot, chance_below(sim, slot->page.count + 1));
         }

@@ -14,6 +14,9 @@
  *   takes.
  *
  * New jobs are reported in the same time, and others never: see check_watch.c.
+ *
+ * Where there is no section, and no more jobs are open than a batch takes, no round is read: but for the one
+ * that was being read when another job had ended, and those of the minute after.
  */
 
 #include "sim.h"
@@ -22,6 +25,9 @@
 
 /* What becomes visible late may be behind the first page, which is all that is read for so long. */
 #define SHORT_ROUNDS_US (30 * USEC_PER_SEC)
+
+/* Rounds that may begin, each perhaps again, until it is noticed that enough jobs have ended. */
+#define NEEDLESS_ROUNDS_MAX 20
 
 /* ---- the feed's clock ---- */
 
@@ -82,6 +88,41 @@ void feed_calm_run(struct sim *sim, uint64_t until_us)
 static bool must_be_on(const struct sim *sim)
 {
         return sim->account.feed && (has_sections(sim) || sim->account.open_count > sim->limits.batch_size);
+}
+
+/* A job that does not exist is open until it is reported as gone, and in some cases after that. */
+static bool may_be_on(const struct sim *sim)
+{
+        const struct account *account = &sim->account;
+
+        return has_sections(sim) || account->listed_count - account->ended_count > sim->limits.batch_size;
+}
+
+static void check_needed(struct sim *sim)
+{
+        struct account *account = &sim->account;
+
+        if (may_be_on(sim))
+                account->needless_rounds = 0;
+        else if (++account->needless_rounds > NEEDLESS_ROUNDS_MAX)
+                sim_fail(sim, NULL, "feed: it is on, and of %zu jobs %zu have ended", account->listed_count,
+                         account->ended_count);
+}
+
+static void count_job(struct sim *sim, struct sim_job *job)
+{
+        struct account *account = &sim->account;
+        bool open = feed_watches(sim, job) && job->truth.exists && !job->reported_end;
+        bool ended = job->listed && job->reported_end && !job->reported_gone;
+
+        account->open_count += open;
+        account->open_count -= job->counted_open;
+        job->counted_open = open;
+        if (ended != job->counted_ended)
+                account->needless_rounds = 0;
+        account->ended_count += ended;
+        account->ended_count -= job->counted_ended;
+        job->counted_ended = ended;
 }
 
 bool feed_is_due(const struct sim *sim, const struct sim_job *job)
@@ -207,11 +248,8 @@ static void note_delay(struct sim *sim, struct sim_job *job)
 void feed_job_changed(struct sim *sim, struct sim_job *job)
 {
         struct account *account = &sim->account;
-        bool open = feed_watches(sim, job) && job->truth.exists && !job->reported_end;
 
-        account->open_count += open;
-        account->open_count -= job->counted_open;
-        job->counted_open = open;
+        count_job(sim, job);
         check_due(sim, job);
         job->due = feed_is_due(sim, job);
         if (job->due && job->waits_since_us == 0 && (job->reported || job->visible_us > 1))
@@ -265,6 +303,8 @@ void feed_page_made(struct sim *sim, const struct page *page)
                 account->feed_since_us = sim->now_us;
         if (!page->by_created)
                 account->feed_made_us = sim->now_us;
+        if (!page->by_created && page->number == 1 && account->sound && !sim->changes.present)
+                check_needed(sim);
         if (page->number == 1)
                 account->round_made_us = sim->now_us;
         else if (account->deleted_us >= account->round_made_us)
@@ -345,6 +385,7 @@ void feed_start(struct sim *sim)
         feed_work(sim, 10 + 2 * (batches_work(sim) ? open / sim->limits.batch_size : open) +
                                (account->rows_written - account->rows_at_stop) / 20);
         account->busy_until_us += recovery_span(sim);
+        account->needless_rounds = 0;
 }
 
 void feed_check(struct sim *sim)

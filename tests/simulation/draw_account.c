@@ -96,6 +96,9 @@ static void draw_search(struct sim *sim)
                 chance_permille(sim, 500)
                         ? (chance_permille(sim, 500) ? USEC_PER_MIN - account->skew_us : 3 * USEC_PER_SEC)
                         : 0;
+        /* With two clocks its row may not be among the newest: then it is left to the next sweep. */
+        account->writes_twice = account->digits == 0 && account->form != STAMP_DATE &&
+                                !account->shows_results && account->skew_us == 0;
         account->gap_us = (20 * USEC_PER_MIN) << chance_below(sim, 5);
         account->next_us =
                 chance_permille(sim, 500) ? sim->now_us + chance_gap(sim, account->gap_us) : USEC_NEVER;
@@ -187,6 +190,16 @@ static void draw_job(struct sim *sim, struct sim_job *job, size_t index, uint64_
         account->listed_count += job->listed;
 }
 
+/* As many jobs of the list will end as it takes until the feed is not needed any more. */
+static void fit_batch_size(struct sim *sim)
+{
+        size_t size = sim->account.listed_count * 3 / 4;
+
+        if (sim->seed % 2 == 0 && sim->seed < CHANGE_SEEDS && !has_sections(sim) && size >= 2 &&
+            size <= PLANNER_BATCH_MAX)
+                sim->limits.batch_size = (unsigned)size;
+}
+
 void account_draw(struct sim *sim)
 {
         struct account *account = &sim->account;
@@ -207,6 +220,7 @@ void account_draw(struct sim *sim)
                 draw_job(sim, &sim->jobs[i], i, gap_us);
                 heap_add(sim, &sim->jobs[i]);
         }
+        fit_batch_size(sim);
         account_begin(sim);
         changes_draw(sim);
 }

@@ -257,6 +257,8 @@ void server_answer(struct sim *sim, struct slot *slot)
                 answer_batch(sim, slot);
         if (slot->end_us - slot->start_us >= TIME_OUT_US)
                 sim->hung_us = slot->end_us;
+        if (slot->failure == FAILURE_NONE && request->kind == REQUEST_SINGLE)
+                account_job_read(sim, request->jobs[0]);
 }
 
 void server_row(struct sim *sim, const struct shown *truth, struct shown *ret_row)

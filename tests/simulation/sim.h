@@ -256,6 +256,7 @@ void world_clear(struct sim *sim);
 /* Puts a job among those to which something will happen; and something happens to it at once. */
 void heap_add(struct sim *sim, struct sim_job *job);
 void world_hurry(struct sim *sim, struct sim_job *job);
+void world_change_result(struct sim *sim, struct sim_job *job);
 uint64_t world_next_us(const struct sim *sim);
 void world_run(struct sim *sim);
 struct text status_text(uint8_t index);
@@ -377,6 +378,8 @@ void account_draw_well(struct sim *sim);
 void account_begin(struct sim *sim);
 void account_clear(struct sim *sim);
 void account_note(struct sim *sim, struct sim_job *job, const struct shown *before); /* its truth changed */
+void account_page_delivered(struct sim *sim, const struct slot *slot);
+void account_job_read(struct sim *sim, struct sim_job *job); /* by itself */
 uint64_t account_next_us(const struct sim *sim);
 void account_run(struct sim *sim);
 size_t format_updated(const struct sim *sim, const struct sim_job *job, uint64_t updated,

@@ -112,7 +112,8 @@ struct sim_job {
         struct watched watched;        /* see watching.h */
         uint8_t business, description; /* from 1 */
         uint64_t created;              /* CreatedOn, as truth.updated; 0: it never existed */
-        uint32_t serial;               /* of its last row */
+        uint32_t serial;               /* of its last row, */
+        uint32_t serial_shown;         /* and of the last one that a page has shown */
         uint64_t visible_us;           /* since when it exists; 0: not yet */
         uint64_t written_us;           /* its last row, */
         uint64_t written_before_us;    /* and the one before, or the last one of a job that was deleted */
@@ -126,5 +127,5 @@ struct sim_job {
         bool due_held;                /* it had ended without a ResultData */
         bool due_missing;             /* its record was not found: it waits for its backoff */
         bool due_gone, due_returned;  /* it was gone, or had returned when it was reported as gone */
-        bool counted_open;
+        bool counted_open, counted_ended;
 };

@@ -143,6 +143,18 @@ static uint8_t another(struct sim *sim, uint8_t present, uint8_t from, uint8_t t
         return drawn != present ? drawn : (uint8_t)(drawn + 1 < to ? drawn + 1 : from);
 }
 
+/* Also of a job to which something else happens later. */
+void world_change_result(struct sim *sim, struct sim_job *job)
+{
+        const struct shown before = job->truth;
+        struct shown next = before;
+
+        next.updated++;
+        next.result = another(sim, next.result, 1, RESULTS);
+        truth_changes(sim, job, next);
+        account_note(sim, job, &before);
+}
+
 static void job_ends(struct sim *sim, struct sim_job *job)
 {
         struct shown next = job->truth;

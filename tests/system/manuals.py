@@ -255,10 +255,6 @@ class Manuals:
             self.assertIn(line.partition("=")[2], self.show("Environment"))
         self.revert("jobwatchd")
 
-    def login_of_no_use(self, command):
-        """The service has a token, so nobody is asked for a password."""
-        self.assertIn("set auth = login", self.execute(command, status=69))
-
     def outcome(self, command):
         self.assertRegex(self.execute(command.replace("ID", SUCCEEDED)), "Completed")
 
@@ -295,7 +291,6 @@ class Manuals:
         (r"jobwatchctl wait --add \d+ && next-step$", next_step),
         ("jobwatchctl timeline --since today ", picture),
         ("jobwatchctl history --since today --json", failures_as_json),
-        ("jobwatchctl login$", login_of_no_use),
         ("systemd-escape --unescape 'INSTANCE'$", instance),
         ("journalctl JOBWATCH_EVENT_ID=", of_one_event),
         ("systemctl edit jobwatchd\n(?s:.*)LoadCredential=", credential),

@@ -46,6 +46,7 @@ LIBRARIES = [
     (re.compile(r"yajl/(?!yajl_gen\.h$)"), ("nexudus/",)),
     (re.compile(r"openssl/"), ("http/", "delivery/webhook/")),
     (re.compile(r"sqlite3(ext)?\.h$"), ("state/sqlite/",)),
+    (re.compile(r"libpq"), ("state/postgresql/",)),
     (re.compile(r"ini\.h$"), ("config/",)),
     (re.compile(r"systemd/sd-journal\.h$"), ("journal/",)),
     (re.compile(r"systemd/sd-bus.*\.h$"), ("bus/", "delivery/unit/", "ctl/")),

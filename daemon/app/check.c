@@ -7,6 +7,7 @@
 
 #include "app/check.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -22,6 +23,7 @@
 #include "platform/credential.h"
 #include "platform/identity.h"
 #include "platform/machine.h"
+#include "state/store.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
 #include "util/message.h"
@@ -94,6 +96,40 @@ static void check_api_secret(struct check *check)
                 report_secret(check, check->config->api.where_secret, credential.source, r >= 0, message);
         if (r < 0)
                 check->problems->items[check->problems->count - 1].message_id = MESSAGE_ID_MISSING_CREDENTIAL;
+}
+
+struct credential state_credential(const struct config *config)
+{
+        return (struct credential){
+                .key = "[state] password_file",
+                .source = config->state_password_file,
+                .config_path = config->path,
+                .form = CREDENTIAL_LINE,
+        };
+}
+
+/* The password of the database, and the module for it. */
+static void check_database_files(struct check *check)
+{
+        const struct credential credential = state_credential(check->config);
+        CLEANUP(cleanup_free) char *message = NULL, *module = NULL;
+        char *secret = NULL;
+
+        if (check->config->state_database[0] == '\0')
+                return;
+        module = store_module_file();
+        if (access(module, R_OK) < 0)
+                (void)add_problem(
+                        check, false,
+                        format_message("%s: [state] database needs the package jobwatchd-postgresql; install "
+                                       "it (%s: %s)",
+                                       check->config->path, module, strerror(errno)));
+        if (credential.source[0] == '\0' || is_out_of_reach(check, credential.source))
+                return;
+        int r = credential_read(&credential, &secret, &message);
+        secret_free(secret);
+        if (r < 0 || message != NULL)
+                report_secret(check, check->config->path, credential.source, r >= 0, message);
 }
 
 static void check_hook_files(struct check *check, const struct hook_config *hook)
@@ -217,6 +253,7 @@ void check_environment(const struct config *config, enum check_purpose purpose,
         struct check check = { .config = config, .purpose = purpose, .problems = problems };
 
         check_api_secret(&check);
+        check_database_files(&check);
         check_client_id(&check);
         check_certificates(&check);
         for (size_t i = 0; i < config->hook_count; i++)

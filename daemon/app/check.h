@@ -6,6 +6,7 @@
 
 #include "config/config.h"
 #include "journal/journal.h"
+#include "platform/credential.h"
 
 /* Why a configuration is checked. */
 enum check_purpose {
@@ -26,6 +27,9 @@ enum check_purpose {
  */
 void check_environment(const struct config *config, enum check_purpose purpose,
                        struct config_problems *problems);
+
+/* The password of the database; its source is "" if there is none. Borrowed from the configuration. */
+struct credential state_credential(const struct config *config);
 
 /* Logs errors and warnings, here and from config_load(). */
 void problems_log(struct journal *journal, const struct config_problems *problems);

@@ -196,16 +196,16 @@ static char *describe_status(void *userdata, uint64_t now_us, bool *ret_stable)
 static void on_state_slow(void *userdata, bool is_slow)
 {
         struct daemon *daemon = userdata;
-        const char *directory = config_state_directory(daemon->parts.config);
+        const char *place = config_state_place(daemon->parts.config);
 
         daemon->state_slow = is_slow;
         if (is_slow)
                 journal_print(daemon->parts.journal, LOG_WARNING,
                               "Writing to %s takes longer than 10s. Polling continues; events and hooks wait "
                               "until the disk responds.",
-                              directory);
+                              place);
         else
-                journal_print(daemon->parts.journal, LOG_NOTICE, "The disk of %s responds again.", directory);
+                journal_print(daemon->parts.journal, LOG_NOTICE, "The disk of %s responds again.", place);
 }
 
 static void on_summary(void *userdata)

@@ -8,18 +8,45 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/check.h"
+#include "app/exit_status.h"
+#include "journal/message_ids.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
 DEFINE_CLEANUP(char, secret_free)
 DEFINE_CLEANUP(struct outbox_load, outbox_load_free)
 
+/* Reads the password of the database, if there is one. */
+static int read_password(const struct config *config, char **ret_password, char **ret_message)
+{
+        const struct credential credential = state_credential(config);
+
+        return credential.source[0] != '\0' ? credential_read(&credential, ret_password, ret_message) : 0;
+}
+
 static enum exit_status open_state(struct parts *parts)
 {
+        const struct config *config = parts->config;
         CLEANUP(cleanup_free) char *message = NULL;
-        const char *directory = config_state_directory(parts->config);
+        CLEANUP(cleanup_secret_free) char *password = NULL;
+        bool has_database = config->state_database[0] != '\0';
 
-        int r = state_open(parts->event, directory, &message, &parts->state);
+        int r = has_database ? read_password(config, &password, &message) : 0;
+        if (r < 0) {
+                journal_print_about(parts->journal, LOG_ERR, MESSAGE_ID_MISSING_CREDENTIAL, 0, NULL, "%s.",
+                                    message);
+                return EXIT_STATUS_CONFIG;
+        }
+        free(message); /* a warning, which has been logged */
+        message = NULL;
+        const struct store_database database = {
+                .uri = config->state_database,
+                .password = password,
+                .instance = parts->options->instance,
+        };
+        r = state_open(parts->event, config_state_directory(config), has_database ? &database : NULL,
+                       &message, &parts->state);
         if (r >= 0)
                 return EXIT_STATUS_SUCCESS;
         journal_print(parts->journal, LOG_ERR, "%s", message != NULL ? message : strerror(-r));

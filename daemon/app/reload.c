@@ -106,11 +106,13 @@ static struct config *load_config(const struct parts *parts, size_t *ret_errors)
         if (r < 0 || *ret_errors > 0)
                 return NULL;
 
-        if (strcmp(config_state_directory(config), config_state_directory(old)) != 0) {
+        bool same_directory = strcmp(config_state_directory(config), config_state_directory(old)) == 0;
+        if (!same_directory || strcmp(config_state_place(config), config_state_place(old)) != 0) {
                 journal_print(parts->journal, LOG_ERR,
-                              "Cannot change the state directory from %s to %s while running; restart the "
-                              "service.",
-                              config_state_directory(old), config_state_directory(config));
+                              "Cannot change the state%s from %s to %s while running; restart the service.",
+                              same_directory ? "" : " directory",
+                              same_directory ? config_state_place(old) : config_state_directory(old),
+                              same_directory ? config_state_place(config) : config_state_directory(config));
                 *ret_errors = 1;
                 return NULL;
         }

@@ -84,8 +84,8 @@ void summary_log_start(struct journal *journal, const struct config *config,
                 "every %s, state in %s%s",
                 JOBWATCH_VERSION, counts->watched, plural(counts->watched), counts->open,
                 counts->watched - counts->open, config->discover_count > 0 ? " and new jobs" : "",
-                config->api.base_url, format_intervals(&config->poll, intervals),
-                config_state_directory(config), deliveries);
+                config->api.base_url, format_intervals(&config->poll, intervals), config_state_place(config),
+                deliveries);
         warn_of_short_interval(journal, config, counts);
 }
 

@@ -100,3 +100,8 @@ const struct hook_config *config_find_hook(const struct config *config, const ch
                         return &config->hooks[i];
         return NULL;
 }
+
+const char *config_state_place(const struct config *config)
+{
+        return config->state_database[0] != '\0' ? config->state_database : config_state_directory(config);
+}

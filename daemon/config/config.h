@@ -166,10 +166,12 @@ struct config {
         size_t hook_count;
         enum exit_when exit_when;
         struct log_config log;
-        char *state_directory;  /* "": see config_state_directory() */
-        uint64_t state_keep_us; /* how long events that are logged and delivered are kept */
-        size_t state_max_size;  /* of the database */
-        char *metrics_textfile; /* "": none */
+        char *state_directory;     /* "": see config_state_directory() */
+        char *state_database;      /* a URI of PostgreSQL; "": none, the state is in a file there */
+        char *state_password_file; /* of the database: the name of a credential, or a path; "": none */
+        uint64_t state_keep_us;    /* how long events that are logged and delivered are kept */
+        size_t state_max_size;     /* of the database */
+        char *metrics_textfile;    /* "": none */
 };
 
 /*
@@ -231,3 +233,6 @@ const char *config_state_directory(const struct config *config);
 
 /* The hook of this name, or NULL. */
 const struct hook_config *config_find_hook(const struct config *config, const char *name);
+
+/* Where events are recorded, for messages: the database, else the state directory. */
+const char *config_state_place(const struct config *config);

@@ -227,6 +227,18 @@ static void check_hook(const struct loading *loading, const struct section *sect
                                        url_keys[i], section->name, target);
 }
 
+/* A password goes to a server. */
+static void check_state(const struct loading *loading, const struct section *section)
+{
+        const struct config *config = loading->config;
+
+        if (config->state_password_file[0] != '\0' && config->state_database[0] == '\0')
+                problems_error(
+                        loading->problems, location_of(section, "password_file"),
+                        "password_file is of a database; add \"database = postgresql://...\" to [state], or "
+                        "remove the line");
+}
+
 /* Like a directory in a file, since --print-config must be able to print it. */
 static void check_state_directory(const char *directory, struct config_problems *problems)
 {
@@ -263,6 +275,8 @@ void config_check(const struct loading *loading, const struct config_overrides *
                         check_intervals(loading, &section->discover.poll, section);
                 else if (section->kind == SECTION_HOOK)
                         check_hook(loading, section);
+                else if (section->kind == SECTION_STATE)
+                        check_state(loading, section);
         }
         if (overrides->state_directory != NULL)
                 check_state_directory(overrides->state_directory, loading->problems);

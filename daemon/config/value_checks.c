@@ -96,6 +96,39 @@ const char *check_base_url(const char *value)
         return check_url(value, false);
 }
 
+/* Whether a URI has the parameter, such as "password=". */
+static bool has_parameter(const char *uri, const char *parameter)
+{
+        size_t size = strlen(parameter);
+
+        for (const char *at = strchr(uri, '?'); at != NULL; at = strchr(at + 1, '&'))
+                if (strncasecmp(at + 1, parameter, size) == 0)
+                        return true;
+        return false;
+}
+
+const char *check_database(const char *value)
+{
+        size_t scheme = strncmp(value, "postgresql://", 13) == 0 ? 13
+                        : strncmp(value, "postgres://", 11) == 0 ? 11
+                                                                 : 0;
+
+        if (value[0] == '\0')
+                return NULL;
+        if (scheme == 0)
+                return "write a URI such as postgresql://jobwatchd@db.example.org/jobwatchd";
+        for (const char *at = value; *at != '\0'; at++)
+                if (*at <= ' ' || *at > '~' || strchr("\"<>\\^`{|}", *at) != NULL)
+                        return "percent-encode spaces, non-ASCII characters and any of \"<>\\^`{|}";
+
+        size_t size = strcspn(value + scheme, "/?");
+        const char *user_end = memchr(value + scheme, '@', size);
+        if ((user_end != NULL && memchr(value + scheme, ':', (size_t)(user_end - value) - scheme) != NULL) ||
+            has_parameter(value, "password=") || has_parameter(value, "sslpassword="))
+                return "remove the password and set password_file; secrets do not belong in this file";
+        return NULL;
+}
+
 void normalise_base_url(char *value)
 {
         size_t size = strlen(value);

@@ -21,6 +21,9 @@ const char *check_secret_file(const char *value);
 /* An absolute path, or "". */
 const char *check_absolute_path(const char *value);
 
+/* A URI of PostgreSQL without a password, or "". */
+const char *check_database(const char *value);
+
 /* An absolute path that the collector "textfile" of node_exporter reads, or "". */
 const char *check_textfile(const char *value);
 

@@ -85,7 +85,7 @@ static void note_state_failed(struct recorder *recorder, const char *error)
         journal_print_about(
                 recorder->journal, LOG_ERR, MESSAGE_ID_STATE_UNWRITABLE, 0, NULL,
                 "Cannot save state in %s: %s. Events and hooks are held back until it can be written.",
-                config_state_directory(recorder->config), error);
+                config_state_place(recorder->config), error);
 }
 
 static void note_state_recovered(struct recorder *recorder)
@@ -94,7 +94,7 @@ static void note_state_recovered(struct recorder *recorder)
                 return;
         recorder->state_failing = false;
         journal_print(recorder->journal, LOG_NOTICE, "State in %s is writable again, resuming.",
-                      config_state_directory(recorder->config));
+                      config_state_place(recorder->config));
 }
 
 const char *recorder_state_error(const struct recorder *recorder)
@@ -105,7 +105,7 @@ const char *recorder_state_error(const struct recorder *recorder)
 /* Logged once, until there is room again. */
 static void note_disk(struct recorder *recorder)
 {
-        const char *directory = config_state_directory(recorder->config);
+        const char *directory = config_state_place(recorder->config);
 
         if (state_disk_is_low(recorder->state) == recorder->disk_low)
                 return;
@@ -218,7 +218,7 @@ int recorder_replay(struct recorder *recorder)
         if (r == -EUCLEAN)
                 journal_print(
                         recorder->journal, LOG_ERR, "Cannot log a damaged event of the state in %s: %s.",
-                        config_state_directory(recorder->config), store_error(state_store(recorder->state)));
+                        config_state_place(recorder->config), store_error(state_store(recorder->state)));
         return r;
 }
 

@@ -65,8 +65,8 @@ static char *key_of(const struct config *config, const char *client_id)
 {
         /* Who has logged in is not known. */
         if (config->api.auth == AUTH_LOGIN)
-                return format_message("grant of %s by login at %s", client_id, config->api.base_url);
-        return format_message("grant of %s for %s at %s", client_id, config->api.username,
+                return format_message(STORE_HOST_KEY "%s by login at %s", client_id, config->api.base_url);
+        return format_message(STORE_HOST_KEY "%s for %s at %s", client_id, config->api.username,
                               config->api.base_url);
 }
 

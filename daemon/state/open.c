@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Which engine a state is opened with. */
-
-#include "state/store.h"
+/* A state without a database server is in SQLite. */
 
 #include "state/sqlite/sqlite.h"
+#include "state/store.h"
 
 int store_open(const char *directory, char **ret_message, struct store **ret_store)
 {

@@ -396,10 +396,12 @@ void state_put_value(struct state *state, const char *key, const void *data, siz
 
 /* ---- life ---- */
 
-int state_open(sd_event *event, const char *directory, char **ret_message, struct state **ret_state)
+int state_open(sd_event *event, const char *directory, const struct store_database *database,
+               char **ret_message, struct state **ret_state)
 {
         CLEANUP(cleanup_state_close) struct state *state = memory_need(calloc(1, sizeof(*state)));
-        int r = store_open(directory, ret_message, &state->store);
+        int r = database != NULL ? store_open_database(directory, database, ret_message, &state->store)
+                                 : store_open(directory, ret_message, &state->store);
         if (r < 0)
                 return r;
         state->disk_is_low = store_disk_is_low(state->store);

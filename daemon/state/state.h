@@ -15,8 +15,9 @@
  */
 struct state;
 
-/* As store_open(). */
-int state_open(sd_event *event, const char *directory, char **ret_message, struct state **ret_state);
+/* As store_open(), or with a `database` as store_open_database(). */
+int state_open(sd_event *event, const char *directory, const struct store_database *database,
+               char **ret_message, struct state **ret_state);
 
 /* The store, for reading and writing at once. Must not be called after state_start(). */
 struct store *state_store(struct state *state);

@@ -42,6 +42,30 @@ struct store;
  */
 int store_open(const char *directory, char **ret_message, struct store **ret_store);
 
+/* A database server. Borrowed strings. */
+struct store_database {
+        const char *uri;      /* postgresql://…, without a password */
+        const char *password; /* NULL: none is given to the server */
+        const char *instance; /* several may share a database; NULL: the one without a name */
+};
+
+/*
+ * Opens the state of an instance in a database; only what is of this host (STORE_HOST_KEY) is in the
+ * directory. As store_open(), and
+ *  - another process or host uses the state: -EBUSY
+ *  - the server cannot be reached: -EIO; it refuses the role, or the role has not the rights: -EACCES
+ *  - a table is missing or was altered: -EUCLEAN
+ *  - the server is too old, or it is a connection pooler, or the schema is newer: -EOPNOTSUPP
+ *  - the module for it is not installed: -ENOPKG
+ * A connection that is lost later is opened again by the next call. A call waits for the server for some
+ * seconds only. If another host has used the state since, all calls fail with -ESTALE.
+ */
+int store_open_database(const char *directory, const struct store_database *database, char **ret_message,
+                        struct store **ret_state);
+
+/* The file of the module for database servers, malloc()ed; it need not be there. */
+char *store_module_file(void);
+
 /* Rolls back an open batch. Accepts NULL, returns NULL. */
 struct store *store_close(struct store *store);
 
@@ -257,6 +281,9 @@ typedef void (*pending_hook_handler)(void *userdata, const char *hook, uint64_t 
 int store_each_pending_hook(struct store *store, pending_hook_handler handler, void *userdata);
 
 /* ---- values, pruning ---- */
+
+/* A value with a key that begins with this is of this host: it is never in a database that hosts share. */
+#define STORE_HOST_KEY "grant of "
 
 /* Stores a value by key (tokens, the use of the rate limits). NULL data deletes it. */
 int store_put_value(struct store *store, const char *key, const void *data, size_t size);

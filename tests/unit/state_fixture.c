@@ -11,8 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "state/sqlite/database.h"
-
 int fixture_setup(void **state)
 {
         const char *parent = getenv("TMPDIR");
@@ -44,11 +42,40 @@ int fixture_teardown(void **state)
         return 0;
 }
 
+int fixture_try_open(struct fixture *fixture, char **ret_message, struct store **ret_store)
+{
+        const struct store_database database = {
+                .uri = getenv("TEST_DATABASE"),
+                .password = getenv("TEST_DATABASE_PASSWORD"),
+                .instance = fixture->directory,
+        };
+
+        return database.uri != NULL
+                       ? store_open_database(fixture->directory, &database, ret_message, ret_store)
+                       : store_open(fixture->directory, ret_message, ret_store);
+}
+
+bool fixture_is_on_server(void)
+{
+        return getenv("TEST_DATABASE") != NULL;
+}
+
+void skip_on_server(void)
+{
+        if (fixture_is_on_server())
+                skip();
+}
+
+int fixture_execute(struct store *store, const char *sql, int64_t *ret_number)
+{
+        return store->engine->execute(store, sql, ret_number);
+}
+
 void fixture_open(struct fixture *fixture)
 {
         char *message = NULL;
 
-        int r = store_open(fixture->directory, &message, &fixture->state);
+        int r = fixture_try_open(fixture, &message, &fixture->state);
         if (r < 0)
                 fail_msg("store_open: %s (%s)", strerror(-r), message != NULL ? message : "no message");
 }
@@ -77,7 +104,7 @@ pid_t fixture_holder_start(struct fixture *fixture, int *ret_leash)
                 struct store *state = NULL;
                 char *message = NULL;
                 close(leash[1]);
-                byte = store_open(fixture->directory, &message, &state) == 0;
+                byte = fixture_try_open(fixture, &message, &state) == 0;
                 (void)!write(ready[1], &byte, 1);
                 (void)!read(leash[0], &byte, 1); /* until it is closed */
                 _exit(0);                        /* without closing the store: the lock ends all the same */
@@ -111,19 +138,16 @@ const char *fixture_path(const struct fixture *fixture, const char *name)
         return path;
 }
 
-uint64_t fixture_pending(const struct store *state, const char *hook)
+uint64_t fixture_pending(struct store *state, const char *hook)
 {
-        static const char sql[] = "SELECT count(*) FROM deliveries WHERE state = 'pending' AND hook = ?1";
-        sqlite3_stmt *statement = NULL;
+        char sql[160];
+        int64_t count = -1;
 
         /* Over the connection of the state, which has locked the file. */
-        assert_int_equal(sqlite3_prepare_v2(sqlite_of(state)->database, sql, -1, &statement, NULL),
-                         SQLITE_OK);
-        assert_int_equal(sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC), SQLITE_OK);
-        assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-        uint64_t count = (uint64_t)sqlite3_column_int64(statement, 0);
-        assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
-        return count;
+        (void)snprintf(sql, sizeof(sql),
+                       "SELECT count(*) FROM deliveries WHERE state = 'pending' AND hook = '%s'", hook);
+        assert_int_equal(fixture_execute(state, sql, &count), 0);
+        return (uint64_t)count;
 }
 
 char *fixture_read_file(const char *path, size_t *ret_size)

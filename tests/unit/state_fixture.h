@@ -9,12 +9,14 @@
 
 #include <cmocka.h>
 
+#include "state/sql/engine.h"
 #include "state/sql/jobs.h"
 #include "state/store.h"
 
 /*
- * A state in a directory of its own under $TMPDIR, for tests. All functions fail the calling test instead of
- * returning an error.
+ * A state in a directory of its own under $TMPDIR, for tests. With $TEST_DATABASE, a URI, it is in that
+ * database of a PostgreSQL server ($TEST_DATABASE_PASSWORD), and an instance of its own. All functions fail
+ * the calling test instead of returning an error.
  */
 struct fixture {
         char directory[256];
@@ -24,6 +26,9 @@ struct fixture {
 /* For cmocka: *state becomes a struct fixture with an open state. The teardown removes the directory. */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
+
+/* As store_open(). */
+int fixture_try_open(struct fixture *fixture, char **ret_message, struct store **ret_store);
 
 void fixture_open(struct fixture *fixture);
 void fixture_close(struct fixture *fixture);
@@ -55,8 +60,17 @@ struct event fixture_event(unsigned number, uint64_t job, enum event_kind kind);
 
 #define NOTHING_CONFIGURED ((const struct store_configured){ .hook_count = 0 })
 
+/* Executes SQL in the database of the store: see execute() in state/sql/engine.h. */
+int fixture_execute(struct store *store, const char *sql, int64_t *ret_number);
+
+/* Whether the states are in the database of a server. */
+bool fixture_is_on_server(void);
+
+/* Skips the test there: what it does or looks at is SQLite's. */
+void skip_on_server(void);
+
 /* How many deliveries of the hook are pending in the database. */
-uint64_t fixture_pending(const struct store *state, const char *hook);
+uint64_t fixture_pending(struct store *state, const char *hook);
 
 void assert_text_equal(const struct text *left, const struct text *right);
 void assert_record_equal(const struct job_record *left, const struct job_record *right);

@@ -30,7 +30,7 @@ static int step_open(struct fixture *life)
 {
         char *message = NULL;
 
-        int r = store_open(life->directory, &message, &life->state);
+        int r = fixture_try_open(life, &message, &life->state);
         if (r < 0)
                 assert_non_null(message);
         free(message);

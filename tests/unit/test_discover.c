@@ -319,7 +319,7 @@ static int interlude_run(struct state_operation *operation, struct store *store)
 
         (void)fault_sqlite_disarm();
         if (interlude->damage != NULL)
-                return store_execute(store, interlude->damage, NULL);
+                return store->engine->execute(store, interlude->damage, NULL);
         if (interlude->failure != SQLITE_OK)
                 fault_sqlite_arm(1, interlude->failure, true);
         return 0;

@@ -203,6 +203,7 @@ static void test_nothing_is_recorded_beyond_max_size(void **state)
 /* The file shrinks when its contents have expired. */
 static void test_free_pages_are_given_back(void **state)
 {
+        skip_on_server();
         struct fixture *fixture = *state;
 
         for (unsigned number = 0; number < 1500; number++)
@@ -221,12 +222,13 @@ static void test_free_pages_are_given_back(void **state)
 /* A limit of SQLite stands for the end of the disk. */
 static void test_history_makes_room_on_a_full_disk(void **state)
 {
+        skip_on_server();
         struct fixture *fixture = *state;
         unsigned failures = 0, number = 0;
         struct event event;
 
         assert_false(store_disk_is_low(fixture->state));
-        assert_int_equal(store_execute(fixture->state, "PRAGMA max_page_count = 200", NULL), 0);
+        assert_int_equal(fixture_execute(fixture->state, "PRAGMA max_page_count = 200", NULL), 0);
         for (; number < 500; number++) {
                 int r = record_next(fixture, number, EVENT_CHANGED, 3 * KIB, number == 5);
                 if (r == -ENOSPC) /* as the writer does */
@@ -254,10 +256,11 @@ static void test_history_makes_room_on_a_full_disk(void **state)
 /* A batch is lost, but the next one is not. */
 static void test_a_batch_on_a_full_disk(void **state)
 {
+        skip_on_server();
         struct fixture *fixture = *state;
         int r = 0;
 
-        assert_int_equal(store_execute(fixture->state, "PRAGMA max_page_count = 200", NULL), 0);
+        assert_int_equal(fixture_execute(fixture->state, "PRAGMA max_page_count = 200", NULL), 0);
         for (unsigned number = 0; number < 200; number += 10)
                 for (unsigned attempt = 0; attempt < 4; attempt++) {
                         assert_int_equal(store_batch_begin(fixture->state), 0);
@@ -277,6 +280,7 @@ static void test_a_batch_on_a_full_disk(void **state)
 /* Neither is an error at opening, and recording works. */
 static void test_no_reserve(void **state)
 {
+        skip_on_server();
         struct fixture *fixture = *state;
         const struct rlimit limit = { 4 * MIB, RLIM_INFINITY }, unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 

@@ -185,7 +185,7 @@ static void test_large_files_are_not_checked(void **context)
 
 static void execute(struct fixture *fixture, const char *sql)
 {
-        if (store_execute(fixture->state, sql, NULL) < 0)
+        if (fixture_execute(fixture->state, sql, NULL) < 0)
                 fail_msg("%s: %s", sql, store_error(fixture->state));
 }
 

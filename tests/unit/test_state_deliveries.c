@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state/sqlite/database.h"
 #include "state_fixture.h"
 
 static const char *const mail[] = { "mail" };
@@ -143,7 +142,7 @@ static void test_a_delay_that_was_not_stored(void **state)
         record(fixture, 1, 10, 100, mail, 1);
         assert_pending(fixture, "mail", 0, "001 ", found);
         assert_int_equal(store_delivery_retry(fixture->state, found[0].id, 100000, 300, "later"), 0);
-        assert_int_equal(store_execute(fixture->state, "UPDATE deliveries SET ended_us = NULL", NULL), 0);
+        assert_int_equal(fixture_execute(fixture->state, "UPDATE deliveries SET ended_us = NULL", NULL), 0);
         fixture_reopen(fixture);
         assert_pending(fixture, "mail", 0, "001 ", found);
         assert_int_equal(found[0].next_us, 100300);

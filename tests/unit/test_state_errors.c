@@ -162,7 +162,7 @@ static void test_a_lost_batch(void **state)
         struct fixture *fixture = *state;
 
         assert_int_equal(store_batch_begin(fixture->state), 0);
-        assert_int_equal(store_execute(fixture->state, "ROLLBACK", NULL), 0); /* as SQLite does by itself */
+        assert_int_equal(fixture_execute(fixture->state, "ROLLBACK", NULL), 0); /* as SQLite does by itself */
         store_statements_finalize(fixture->state);
         fault_sqlite_arm(1, SQLITE_IOERR_READ, true);
         assert_int_equal(read_pending(fixture), -EIO);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state/sqlite/database.h"
 #include "state_fixture.h"
 
 static const char *const mail[] = { "mail" };
@@ -178,9 +177,8 @@ static void test_a_damaged_delivery_is_not_read(void **state)
         struct stored_delivery found;
 
         uint64_t id = record(fixture, 1, 11, mail);
-        assert_int_equal(sqlite3_exec(sqlite_of(fixture->state)->database,
-                                      "UPDATE deliveries SET state = 'nonsense'", NULL, NULL, NULL),
-                         SQLITE_OK);
+        assert_int_equal(fixture_execute(fixture->state, "UPDATE deliveries SET state = 'nonsense'", NULL),
+                         0);
         assert_int_equal(store_get_delivery(fixture->state, id, &found), -EUCLEAN);
 }
 

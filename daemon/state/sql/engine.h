@@ -45,9 +45,6 @@ enum savepoint {
 };
 
 struct engine {
-        /* Of the program, as JOBWATCH_VERSION: an engine in a module of another one is refused. */
-        const char *version;
-
         /* Rolls back an open transaction and frees the store. */
         struct store *(*close)(struct store *store);
 
@@ -97,7 +94,8 @@ struct engine {
 /* What all engines share: the first member of their own struct. */
 struct store {
         const struct engine *engine;
-        uint64_t max_size; /* 0: unlimited */
+        struct store *host; /* for what is of this host; NULL: this one */
+        uint64_t max_size;  /* 0: unlimited */
 
         bool in_callback; /* a handler is being called that must call nothing of this */
         bool in_batch;

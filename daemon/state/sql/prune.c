@@ -62,7 +62,8 @@ static int prune(struct store *store, uint64_t now_us, uint64_t age_us,
 int store_prune(struct store *store, uint64_t now_us, uint64_t age_us,
                 const struct store_configured *configured)
 {
+        if (store->host != NULL)
+                (void)store_prune(store->host, now_us, age_us, configured);
         int r = store_write_begin(store);
-
         return r < 0 ? r : store_write_end(store, prune(store, now_us, age_us, configured));
 }

@@ -155,9 +155,9 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "SELECT count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'failed') "
                 "FROM events AS e JOIN deliveries AS d ON d.event = e.sequence "
                 "WHERE e.job = ?1",
-        [STATEMENT_DELIVERY_END] = "UPDATE deliveries SET state = ?2, attempts = attempts + 1, next_us = ?3 "
-                                   "+ ?4, ended_us = ?3, "
-                                   "error = ?5 WHERE id = ?1 AND state = 'pending'",
+        [STATEMENT_DELIVERY_END] = "UPDATE deliveries SET state = ?2, attempts = attempts + 1, "
+                                   "next_us = CAST(?3 AS bigint) + ?4, ended_us = ?3, error = ?5 "
+                                   "WHERE id = ?1 AND state = 'pending'",
         [STATEMENT_DELIVERY_GET] =
                 "SELECT d.id, e.id, d.job, d.attempts, d.next_us, " DELIVERY_DELAY
                 ", e.time_us, d.state, d.hook, e.job_name, d.error "

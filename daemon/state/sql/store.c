@@ -15,7 +15,10 @@
 
 struct store *store_close(struct store *store)
 {
-        return store != NULL ? store->engine->close(store) : NULL;
+        if (store == NULL)
+                return NULL;
+        (void)store_close(store->host);
+        return store->engine->close(store);
 }
 
 const char *store_error(const struct store *store)

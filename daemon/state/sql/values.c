@@ -22,8 +22,26 @@ static int value_write(struct store *store, const char *key, const void *data, s
         return row_write_end(store, &row);
 }
 
+/* Where the value of a key is. */
+static struct store *store_of(struct store *store, const char *key)
+{
+        bool is_of_host = strncmp(key, STORE_HOST_KEY, strlen(STORE_HOST_KEY)) == 0;
+
+        return is_of_host && store->host != NULL ? store->host : store;
+}
+
+/* What failed in the store of this host is described by the other. */
+static int result_of(struct store *store, const struct store *used, int r)
+{
+        return r < 0 && used != store ? store_fail(store, r, store_error(used)) : r;
+}
+
 int store_put_value(struct store *store, const char *key, const void *data, size_t size)
 {
+        struct store *used = store_of(store, key);
+
+        if (used != store)
+                return result_of(store, used, store_put_value(used, key, data, size));
         int r = store_write_begin(store);
         if (r < 0)
                 return r;
@@ -32,6 +50,11 @@ int store_put_value(struct store *store, const char *key, const void *data, size
 
 int store_get_value(struct store *store, const char *key, void **ret_data, size_t *ret_size)
 {
+        struct store *used = store_of(store, key);
+
+        if (used != store)
+                return result_of(store, used, store_get_value(used, key, ret_data, ret_size));
+
         CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_VALUE_GET);
         CLEANUP(secret_text_clear) struct text value = TEXT_NULL;
 

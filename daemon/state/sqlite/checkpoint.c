@@ -61,6 +61,6 @@ bool sqlite_tidy(struct store *store)
         assert(!store->in_batch);
         if (sqlite_of(store)->wal_pages >= WAL_PAGES_IDLE)
                 return checkpoint(store) >= 0;
-        return store_execute(store, SPARSE, &sparse) >= 0 && sparse != 0 &&
-               store_execute(store, SHRINK, NULL) >= 0;
+        return sqlite_execute(store, SPARSE, &sparse) >= 0 && sparse != 0 &&
+               sqlite_execute(store, SHRINK, NULL) >= 0;
 }

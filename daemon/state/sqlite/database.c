@@ -107,7 +107,7 @@ static int take_number(void *userdata, int count, char **values, char **names)
         return 0;
 }
 
-int store_execute(struct store *store, const char *sql, int64_t *ret_number)
+int sqlite_execute(struct store *store, const char *sql, int64_t *ret_number)
 {
         int64_t number = 0;
 

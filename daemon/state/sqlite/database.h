@@ -39,7 +39,7 @@ static inline struct sqlite *sqlite_of(const struct store *store)
  * Executes SQL. Unless ret_number is NULL, sets *ret_number to the number in the first column of the last
  * row, or 0 without a row.
  */
-int store_execute(struct store *store, const char *sql, int64_t *ret_number);
+int sqlite_execute(struct store *store, const char *sql, int64_t *ret_number);
 
 /* Whether a transaction is open. */
 bool sqlite_is_in_transaction(const struct store *store);

@@ -200,16 +200,16 @@ static int schema_migrate(struct store *store, int64_t version)
         if (code != SQLITE_OK)
                 return store_fail_sqlite(store, code);
         /* The id first: a crash may leave any page of the transaction in the file. */
-        int r = store_execute(
+        int r = sqlite_execute(
                 store,
                 "BEGIN; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = " STATE_APPLICATION_ID,
                 NULL);
         for (int64_t i = version; r >= 0 && i < SCHEMA_VERSION; i++)
-                r = store_execute(store, migrations[i], NULL);
+                r = sqlite_execute(store, migrations[i], NULL);
         if (r >= 0) {
                 (void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %lld; COMMIT",
                                (long long)SCHEMA_VERSION);
-                r = store_execute(store, sql, NULL);
+                r = sqlite_execute(store, sql, NULL);
         }
         return r; /* closing the connection rolls back */
 }
@@ -222,8 +222,8 @@ static int schema_check(struct store *store, const char *path)
 
         if (stat(path, &status) < 0 || status.st_size > CHECK_LIMIT)
                 return 0;
-        int r = store_execute(store, "SELECT count(*) FROM pragma_quick_check WHERE quick_check <> 'ok'",
-                              &findings);
+        int r = sqlite_execute(store, "SELECT count(*) FROM pragma_quick_check WHERE quick_check <> 'ok'",
+                               &findings);
         return r < 0 || findings == 0 ? r : store_fail(store, -EUCLEAN, "it is damaged");
 }
 
@@ -235,12 +235,12 @@ static int schema_vacuum(struct store *store)
 {
         int64_t mode = 0, used = 0;
 
-        int r = store_execute(store, "PRAGMA auto_vacuum", &mode);
+        int r = sqlite_execute(store, "PRAGMA auto_vacuum", &mode);
         if (r < 0 || mode != 0)
                 return r;
         r = store_run(store, STATEMENT_USAGE, &used);
         if (r >= 0 && used <= VACUUM_LIMIT && store_disk_has_room(store, 2 * (uint64_t)used))
-                (void)store_execute(
+                (void)sqlite_execute(
                         store, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)",
                         NULL);
         return r;
@@ -257,11 +257,11 @@ static int schema_set_up(struct store *store, const char *path, int64_t *ret_ver
         int64_t version = 0;
 
         /* First, since several of the settings read the schema. */
-        int r = store_execute(store, "PRAGMA locking_mode = EXCLUSIVE", NULL);
+        int r = sqlite_execute(store, "PRAGMA locking_mode = EXCLUSIVE", NULL);
         if (r >= 0)
-                r = store_execute(store, settings, NULL);
+                r = sqlite_execute(store, settings, NULL);
         if (r >= 0)
-                r = store_execute(store, "PRAGMA user_version", &version);
+                r = sqlite_execute(store, "PRAGMA user_version", &version);
         if (r < 0)
                 return r;
         *ret_version = version;
@@ -274,12 +274,12 @@ static int schema_set_up(struct store *store, const char *path, int64_t *ret_ver
                 r = schema_migrate(store, version);
         /* Reads the schema and locks the database, so that errors occur here. */
         if (r >= 0)
-                r = store_execute(store, "SELECT count(*) FROM unlogged", NULL);
+                r = sqlite_execute(store, "SELECT count(*) FROM unlogged", NULL);
         if (r >= 0)
-                r = store_execute(store,
-                                  "PRAGMA journal_mode = WAL;"
-                                  "CREATE TEMP TABLE configured (hook TEXT, job INTEGER)",
-                                  NULL);
+                r = sqlite_execute(store,
+                                   "PRAGMA journal_mode = WAL;"
+                                   "CREATE TEMP TABLE configured (hook TEXT, job INTEGER)",
+                                   NULL);
         return r < 0 ? r : schema_vacuum(store);
 }
 

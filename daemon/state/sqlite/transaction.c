@@ -29,9 +29,9 @@ int sqlite_begin(struct store *store)
 {
         store_wal_limit(store);
         /* An earlier rollback may have failed. */
-        int r = sqlite_is_in_transaction(store) ? store_execute(store, "ROLLBACK", NULL) : 0;
+        int r = sqlite_is_in_transaction(store) ? sqlite_execute(store, "ROLLBACK", NULL) : 0;
         if (r >= 0)
-                r = store_execute(store, "BEGIN IMMEDIATE", NULL);
+                r = sqlite_execute(store, "BEGIN IMMEDIATE", NULL);
         if (r >= 0)
                 (void)written_pages(store, true);
         return r;
@@ -44,13 +44,13 @@ void sqlite_rollback(struct store *store)
         if (!sqlite_is_in_transaction(store))
                 return;
         memcpy(error, store->error, sizeof(error));
-        (void)store_execute(store, "ROLLBACK", NULL);
+        (void)sqlite_execute(store, "ROLLBACK", NULL);
         memcpy(store->error, error, sizeof(error));
 }
 
 int sqlite_commit(struct store *store)
 {
-        int r = store_execute(store, "COMMIT", NULL);
+        int r = sqlite_execute(store, "COMMIT", NULL);
 
         if (r < 0)
                 sqlite_rollback(store);
@@ -67,7 +67,7 @@ int sqlite_savepoint(struct store *store, enum savepoint savepoint)
                 [SAVEPOINT_UNDO] = "ROLLBACK TO step; RELEASE step",
         };
 
-        return store_execute(store, sql[savepoint], NULL);
+        return sqlite_execute(store, sql[savepoint], NULL);
 }
 
 bool sqlite_is_full(const struct store *store)
@@ -83,13 +83,13 @@ void sqlite_relieve_disk(struct store *store)
 
         memcpy(error, store->error, sizeof(error));
         store_reserve_release(store);
-        (void)store_execute(store, "PRAGMA wal_checkpoint(TRUNCATE)", NULL);
-        if (prune_history && store_execute(store, "BEGIN IMMEDIATE", NULL) >= 0) {
+        (void)sqlite_execute(store, "PRAGMA wal_checkpoint(TRUNCATE)", NULL);
+        if (prune_history && sqlite_execute(store, "BEGIN IMMEDIATE", NULL) >= 0) {
                 int r = store_run(store, STATEMENT_EVENT_PRUNE_TENTH, NULL);
                 if (sqlite_is_in_transaction(store))
-                        (void)store_execute(store, r >= 0 ? "COMMIT" : "ROLLBACK", NULL);
-                (void)store_execute(store, "PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)",
-                                    NULL);
+                        (void)sqlite_execute(store, r >= 0 ? "COMMIT" : "ROLLBACK", NULL);
+                (void)sqlite_execute(store, "PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)",
+                                     NULL);
         }
         memcpy(store->error, error, sizeof(error));
 }

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A state in PostgreSQL, as its operator meets it: a real server on loopback, and the daemon."""
+
+import os
+import pathlib
+import signal
+import sys
+import unittest
+
+from evidence import ExecRecorder
+from harness import EX_CONFIG, EX_IOERR, EX_OK, IntegrationTest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "postgresql"))
+import server  # noqa: E402
+
+JOBS = "[job 11]\nstep = 0s Running | a\n[job 12]\nstep = 0s Completed | b\n"
+DIRECTORY = os.environ.get("STATE_POSTGRESQL_DIR")
+MODULE = {"JOBWATCHD_MODULE_DIR": DIRECTORY}
+
+
+class PostgresqlTest(IntegrationTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = server.Server().__enter__()
+        cls.addClassCleanup(cls.server.__exit__)
+
+    def setUp(self):
+        super().setUp()
+        self.fake = self.start_fake(JOBS)
+        self.password_file = self.secret("database.password", self.server.password)
+        self.instance = self.id().rsplit(".", 1)[1]
+        self.configure()
+
+    def configure(self, uri=None, more="", **keys):
+        state = {"database": uri or self.server.uri, "password_file": self.password_file, **keys}
+        self.write_config(self.fake, [11, 12], state=state, more=more)
+
+    def start(self, *options):
+        return self.start_daemon("--instance", self.instance, *options, env=MODULE)
+
+    def refused(self, status, says):
+        daemon = self.assertEnds(status, "--instance", self.instance, "--once", env=MODULE, says=says)
+        self.assertNotIn(self.server.password, daemon.text() + daemon.output)
+        return daemon
+
+    def ask(self, sql):
+        number = self.server.psql(f"SELECT number FROM jobwatchd.instance WHERE name = '{self.instance}'", server.ROLE)
+        return self.server.psql(f"SET search_path = jobwatchd_{number}; {sql}", server.ROLE)
+
+
+class Running(PostgresqlTest):
+    def test_the_next_run_goes_on_where_this_one_was_killed(self):
+        daemon = self.start()
+        daemon.wait_for(r"Job 11: .*\[seen")
+        daemon.wait_for(r"Job 12: .*\[succeeded")
+        daemon.process.send_signal(signal.SIGKILL)
+        daemon.process.wait()
+        self.fake.job(11, result="c")
+
+        # The server frees the lock of the one that was killed in its own time.
+        self.wait_until(lambda: self.server.psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == "0")
+        again = self.start()
+        again.wait_for(r"Job 11: Running, result is now c \[changed")
+        again.stop()
+        # An entry may be repeated, an event may not.
+        self.assertEqual(again.events()[-1], (11, "changed", "Running, result is now c"))
+        kinds = self.ask("SELECT string_agg(kind, ' ' ORDER BY sequence) FROM events WHERE job = 11")
+        self.assertEqual(kinds, "seen changed")
+        self.assertEqual(self.ask("SELECT count(*) = count(DISTINCT id) FROM events"), "t")
+
+    def test_while_the_server_is_away_events_and_hooks_are_held_back(self):
+        hook = ExecRecorder(self.directory, "hook", moody=False)
+        self.configure(more=f"[hook h]\non = changed\nexec = {hook.program}\n")
+        daemon = self.start()
+        daemon.wait_for(r"Job 11: .*\[seen")
+        self.server.stop("immediate")
+        try:
+            self.fake.job(11, result="c")
+            daemon.wait_for(r"Cannot save state in postgresql://.*: .*Events and hooks are held back")
+            self.assertEqual(daemon.count(r"Job 11: .*\[changed"), 0)
+        finally:
+            self.server.start()
+        daemon.wait_for(r"State in postgresql://.* is writable again")
+        daemon.wait_for(r"Job 11: Running, result is now c \[changed")
+        daemon.wait_for(r'hook h: delivered "changed"')
+        daemon.stop()
+        self.assertEqual(daemon.count(r"Job 11: .*\[changed"), 1)
+        delivered = self.ask("SELECT e.job, kind, d.state, attempts FROM deliveries AS d "
+                             "JOIN events AS e ON event = sequence WHERE kind = 'changed'")
+        self.assertEqual(delivered, "11|changed|done|1")
+
+    def test_a_second_one_does_not_start(self):
+        daemon = self.start()
+        daemon.wait_for(r"jobwatchd .* started: .*state in postgresql://jobwatchd@")
+        other = self.directory / "other"
+        self.configure(directory=other)
+        self.refused(EX_IOERR, "another host uses the state. Stop the other jobwatchd and start again")
+        daemon.stop()
+        self.assertEnds(EX_OK, "--instance", self.instance, "--once", env=MODULE)
+
+
+class Refused(PostgresqlTest):
+    def test_a_wrong_password(self):
+        self.password_file = self.secret("wrong.password", "mistaken")
+        self.configure()
+        daemon = self.refused(EX_IOERR, "password authentication failed.*Check the role, its password and its rights")
+        self.assertNotIn("mistaken", daemon.text())
+
+    def test_no_password(self):
+        self.configure(password_file=None)
+        self.refused(EX_IOERR, "no password supplied.*Check the role")
+
+    def test_a_role_without_rights(self):
+        self.server.psql("CREATE ROLE guest LOGIN PASSWORD 'guest'")
+        self.server.psql("CREATE DATABASE bare")
+        self.password_file = self.secret("guest.password", "guest")
+        self.configure(f"postgresql://guest@127.0.0.1:{self.server.port}/bare")
+        self.refused(EX_IOERR, "permission denied for database bare.*Check the role")
+        made = self.server.psql("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'jobwatchd%'", "bare")
+        self.assertEqual(made, "0")
+        self.server.psql("GRANT CREATE ON DATABASE bare TO guest")
+        self.assertEnds(EX_OK, "--once", env=MODULE)
+
+    def test_no_server(self):
+        self.configure(f"postgresql://jobwatchd@127.0.0.1:{server.free_port()}/jobwatchd")
+        self.refused(EX_IOERR, "cannot connect to the database .*No data was lost")
+
+    def test_no_module(self):
+        daemon = self.assertEnds(EX_CONFIG, "--once", env={"JOBWATCHD_MODULE_DIR": str(self.directory)},
+                                 says="needs the package jobwatchd-postgresql; install it")
+        self.assertEqual(daemon.events(), [])
+
+    def test_a_password_in_the_configuration(self):
+        self.configure("postgresql://jobwatchd:hunter2@127.0.0.1/jobwatchd")
+        self.refused(EX_CONFIG, "remove the password and set password_file")
+
+    def test_a_password_file_that_is_missing(self):
+        self.configure(password_file="/nonexistent/password")
+        self.refused(EX_CONFIG, "password_file.*/nonexistent/password")
+
+
+if __name__ == "__main__":
+    reason = server.missing() if DIRECTORY else "built without libpq"
+    if reason:
+        print(f"skipped: {reason}", file=sys.stderr)
+        sys.exit(server.SKIPPED)
+    unittest.main()

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""A PostgreSQL server of its own for a test: in a temporary directory, on a Unix socket and on loopback."""
+
+import contextlib
+import glob
+import os
+import pathlib
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+
+SKIPPED = 77  # of meson
+
+# The user of the service, and of the test if it may not become another.
+ROLE = "jobwatchd"
+
+
+def programs():
+    """The directory with initdb and postgres; None if the server is not installed."""
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"), key=lambda path: int(path.split("/")[4]))
+    if found:
+        return pathlib.Path(found[-1]).parent
+    path = shutil.which("initdb")
+    return pathlib.Path(path).resolve().parent if path else None
+
+
+def missing():
+    """Why no server can be started; None if one can."""
+    if programs() is None:
+        return "PostgreSQL is not installed (Debian: postgresql)"
+    if os.geteuid() == 0:
+        with contextlib.suppress(KeyError):
+            pwd.getpwnam("postgres")
+            return None
+        return "there is no user postgres, and PostgreSQL refuses to run as root"
+    return None
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """with Server() as server: the server runs, with a role and a database of its own, both named jobwatchd."""
+
+    def __init__(self, password="of the role"):
+        self.bin = programs()
+        self.password = password
+        self.process = None
+
+    def __enter__(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="jobwatchd-postgresql-"))
+        try:
+            self.port = free_port()
+            if os.geteuid() == 0:
+                shutil.chown(self.directory, "postgres", "postgres")
+                self.directory.chmod(0o755)
+            secret = self.directory / "superuser"
+            self.as_server("sh", "-c", f"umask 077; echo superuser >{secret}")
+            self.as_server(self.bin / "initdb", "-D", self.data, "-U", "postgres", "-E", "UTF8", "--no-locale",
+                           "--no-sync", "--auth=scram-sha-256", f"--pwfile={secret}")
+            self.start()
+            self.psql(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{self.password}'")
+            self.psql(f"CREATE DATABASE {ROLE} OWNER {ROLE}")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop("immediate")
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    @property
+    def data(self):
+        return self.directory / "data"
+
+    @property
+    def uri(self):
+        """Over TCP, so that its limits are those of a server elsewhere."""
+        return f"postgresql://{ROLE}@127.0.0.1:{self.port}/{ROLE}"
+
+    def identity(self):
+        return {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+
+    def as_server(self, *command):
+        subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL, cwd="/",
+                       **self.identity())
+
+    def start(self):
+        """Returns when connections are accepted."""
+        options = (f"-h 127.0.0.1 -p {self.port} -k {self.directory} -c max_connections=20 -c shared_buffers=16MB "
+                   f"-c fsync=off -c logging_collector=off")
+        self.as_server(self.bin / "pg_ctl", "-D", self.data, "-w", "-s", "-l", self.directory / "log", "-o", options,
+                       "start")
+
+    def stop(self, mode="fast"):
+        if (self.data / "postmaster.pid").exists():
+            subprocess.run([self.bin / "pg_ctl", "-D", self.data, "-w", "-s", "-m", mode, "stop"], cwd="/",
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, **self.identity())
+
+    def psql(self, sql, database="postgres"):
+        """Executes SQL as the superuser; returns the rows, a line each, with | between columns."""
+        answer = subprocess.run(
+            [self.bin / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1",
+             "-p", str(self.port), "-U", "postgres", "-d", database, "-c", sql],
+            env={**os.environ, "PGPASSWORD": "superuser"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            check=False)
+        if answer.returncode != 0:
+            raise AssertionError(f"{sql}: {answer.stderr}")
+        return answer.stdout.strip()
+
+    def environment(self):
+        """For the unit tests of the state: see tests/unit/state_fixture.h."""
+        return {**os.environ, "TEST_DATABASE": self.uri, "TEST_DATABASE_PASSWORD": self.password}

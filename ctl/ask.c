@@ -113,7 +113,7 @@ static int obey(struct terminal *terminal)
                 return 0;
         restore(terminal);
         (void)!write(terminal->fd, "\n", 1);
-        (void)raise((int)info.ssi_signo);
+        (void)kill(getpid(), (int)info.ssi_signo);
         (void)sigprocmask(SIG_UNBLOCK, &terminal->set, NULL);
         return sigprocmask(SIG_BLOCK, &terminal->set, NULL) < 0 ? -errno : 1;
 }

@@ -18,8 +18,6 @@
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-#define TEXTS 3
-
 struct login {
         struct bus_login arguments;
         size_t size;
@@ -56,23 +54,29 @@ static const char *read_memory(int fd, struct login *login)
         return NULL;
 }
 
+/* Moves *at behind the next text. NULL: there is none. */
+static const char *take_text(const char **at, const char *end)
+{
+        const char *text = *at, *nul = text != NULL ? memchr(text, '\0', (size_t)(end - text)) : NULL;
+
+        *at = nul != NULL ? nul + 1 : NULL;
+        return nul != NULL ? text : NULL;
+}
+
 static bool split(struct login *login)
 {
-        const char *texts[TEXTS], *at = login->data, *end = login->data + login->size;
+        const char *at = login->data, *end = login->data + login->size;
+        const char *username = take_text(&at, end), *password = take_text(&at, end),
+                   *code = take_text(&at, end);
 
-        for (size_t i = 0; i < TEXTS; i++) {
-                const char *nul = memchr(at, '\0', (size_t)(end - at));
-                if (nul == NULL)
-                        return false;
-                texts[i] = at;
-                at = nul + 1;
-        }
+        if (username == NULL || password == NULL || code == NULL)
+                return false;
         login->arguments = (struct bus_login){
-                .username = texts[0],
-                .password = texts[1],
-                .code = *texts[2] != '\0' ? texts[2] : NULL,
+                .username = username,
+                .password = password,
+                .code = *code != '\0' ? code : NULL,
         };
-        return at == end && *texts[0] != '\0' && *texts[1] != '\0';
+        return at == end && *username != '\0' && *password != '\0';
 }
 
 void bus_start_login(struct bus_call *call)

@@ -192,13 +192,13 @@ static void confirm_job(struct planner *planner, struct planner_job *job, uint64
  */
 static void read_alone(struct planner *planner, struct planner_job *job, uint64_t now_us, uint64_t random)
 {
-        uint64_t span_us = random % planner->limits.sweep_interval_us;
         uint64_t stalled_us = planner_stalled_in(job, now_us);
 
         if (!job->spread) {
                 confirm_job(planner, job, now_us);
                 return;
         }
+        uint64_t span_us = random % planner->limits.sweep_interval_us;
         job->watch.not_found_count = 0;
         job->single_left = 1;
         planner_plan(planner, job, span_us < stalled_us ? span_us : stalled_us, now_us);

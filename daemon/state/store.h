@@ -61,7 +61,7 @@ struct store_database {
  * seconds only. If another host has used the state since, all calls fail with -ESTALE.
  */
 int store_open_database(const char *directory, const struct store_database *database, char **ret_message,
-                        struct store **ret_state);
+                        struct store **ret_store);
 
 /* The file of the module for database servers, malloc()ed; it need not be there. */
 char *store_module_file(void);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "state_life.h"
@@ -155,6 +156,13 @@ static _Noreturn void record_until_killed(struct fixture *fixture, int acknowled
         }
 }
 
+static void pause_us(long span_us)
+{
+        const struct timespec span = { .tv_nsec = span_us * 1000 };
+
+        (void)nanosleep(&span, NULL);
+}
+
 /* What was acknowledged is there, and of the rest all of a batch or nothing. */
 static void test_killed_at_any_instant(void **state)
 {
@@ -179,7 +187,7 @@ static void test_killed_at_any_instant(void **state)
                 for (unsigned i = 0; i < 3; i++)
                         assert_int_equal(read(pipes[0], &acknowledged, sizeof(acknowledged)),
                                          sizeof(acknowledged));
-                usleep(round * 100);
+                pause_us(round * 100L);
                 assert_int_equal(kill(child, SIGKILL), 0);
                 assert_int_equal(waitpid(child, &status, 0), child);
                 assert_true(WIFSIGNALED(status));
@@ -195,7 +203,7 @@ static void test_killed_at_any_instant(void **state)
                      tries++) {
                         free(message);
                         message = NULL;
-                        usleep(10000);
+                        pause_us(10000);
                 }
                 assert_int_equal(r, 0);
                 int64_t events = number(fixture, "SELECT count(*) FROM events");
@@ -225,6 +233,17 @@ static void assert_refused(struct fixture *fixture, int error, const char *says)
         free(message);
 }
 
+/* Event 1, again and again until that ends with `expected`, for some seconds at most. Returns the last end.
+ */
+static int record_until(struct fixture *fixture, int expected)
+{
+        int r;
+
+        for (unsigned tries = 0; (r = record(fixture, 1, 1)) != expected && tries < 500; tries++)
+                pause_us(10000);
+        return r;
+}
+
 /* A host with a directory of its own, but the same instance. */
 static void test_one_host_at_a_time(void **state)
 {
@@ -247,17 +266,13 @@ static void test_one_host_at_a_time(void **state)
         cut(&other, number(fixture, "SELECT pg_backend_pid()"));
         assert_int_equal(store_open_database(directory, &database, &message, &store), 0);
         assert_int_equal(record(fixture, 1, 1), -EIO); /* it was lost */
-        usleep(1100000);                               /* as long as attempts to connect are apart */
-        assert_int_equal(record(fixture, 1, 1), -EBUSY);
+        assert_int_equal(record_until(fixture, -EBUSY), -EBUSY);
         struct event event = fixture_event(2, 2, EVENT_SEEN);
         assert_int_equal(store_record_event(store, &event, mail, 1, NULL), 0);
         store_close(store);
 
         /* What it knows is out of date now. */
-        int r;
-        for (unsigned tries = 0; (r = record(fixture, 1, 1)) != -ESTALE && tries < 500; tries++)
-                usleep(10000);
-        assert_int_equal(r, -ESTALE);
+        assert_int_equal(record_until(fixture, -ESTALE), -ESTALE);
         assert_non_null(strstr(store_error(fixture->state), "another host has taken over the state"));
         fixture_reopen(fixture);
         assert_int_equal(number(fixture, "SELECT count(*) FROM events"), 1);

@@ -66,7 +66,7 @@ static char *sql_of(enum statement which, int *ret_parameters)
         (void)snprintf(sql, size, "%s%s%s", own_sql(which), column != NULL ? " RETURNING " : "",
                        column != NULL ? column : "");
         for (char *at = strchr(sql, '?'); at != NULL; at = strchr(at, '?')) {
-                int number = atoi(at + 1);
+                int number = (int)strtol(at + 1, NULL, 10);
                 *at = '$';
                 parameters = number > parameters ? number : parameters;
         }

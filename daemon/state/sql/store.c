@@ -17,7 +17,8 @@ struct store *store_close(struct store *store)
 {
         if (store == NULL)
                 return NULL;
-        (void)store_close(store->host);
+        if (store->host != NULL)
+                (void)store->host->engine->close(store->host);
         return store->engine->close(store);
 }
 

@@ -36,25 +36,23 @@ static int result_of(struct store *store, const struct store *used, int r)
         return r < 0 && used != store ? store_fail(store, r, store_error(used)) : r;
 }
 
-int store_put_value(struct store *store, const char *key, const void *data, size_t size)
+static int value_put(struct store *store, const char *key, const void *data, size_t size)
 {
-        struct store *used = store_of(store, key);
-
-        if (used != store)
-                return result_of(store, used, store_put_value(used, key, data, size));
         int r = store_write_begin(store);
         if (r < 0)
                 return r;
         return store_write_end(store, value_write(store, key, data, size));
 }
 
-int store_get_value(struct store *store, const char *key, void **ret_data, size_t *ret_size)
+int store_put_value(struct store *store, const char *key, const void *data, size_t size)
 {
         struct store *used = store_of(store, key);
 
-        if (used != store)
-                return result_of(store, used, store_get_value(used, key, ret_data, ret_size));
+        return result_of(store, used, value_put(used, key, data, size));
+}
 
+static int value_get(struct store *store, const char *key, void **ret_data, size_t *ret_size)
+{
         CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_VALUE_GET);
         CLEANUP(secret_text_clear) struct text value = TEXT_NULL;
 
@@ -74,4 +72,11 @@ int store_get_value(struct store *store, const char *key, void **ret_data, size_
         *ret_data = STEAL_POINTER(value.data);
         *ret_size = value.size;
         return 1;
+}
+
+int store_get_value(struct store *store, const char *key, void **ret_data, size_t *ret_size)
+{
+        struct store *used = store_of(store, key);
+
+        return result_of(store, used, value_get(used, key, ret_data, ret_size));
 }

@@ -24,38 +24,39 @@ char *store_module_file(void)
         return format_message("%s/" POSTGRESQL_MODULE_FILE, directory != NULL ? directory : MODULE_DIR);
 }
 
-static int load_module(char **ret_message, const struct postgresql_module **ret_module)
+/* NULL: it cannot be used; *ret_message describes the cause and what the user can do. */
+static const struct postgresql_module *load_module(char **ret_message)
 {
         CLEANUP(cleanup_free) char *file = store_module_file();
         void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
 
-        if (library == NULL)
-                return fail_with_message(
-                        -ENOPKG, ret_message,
-                        "[state] database needs the package jobwatchd-postgresql: %s. Install it "
-                        "and start again.",
-                        dlerror());
+        if (library == NULL) {
+                *ret_message = format_message("[state] database needs the package jobwatchd-postgresql: %s. "
+                                              "Install it and start again.",
+                                              dlerror());
+                return NULL;
+        }
         const struct postgresql_module *module = dlsym(library, POSTGRESQL_MODULE_SYMBOL);
-        if (module == NULL || strcmp(module->version, JOBWATCH_VERSION) != 0)
-                return fail_with_message(
-                        -ENOPKG, ret_message,
-                        "%s is of another version of jobwatchd than " JOBWATCH_VERSION
-                        ". Install jobwatchd-postgresql of the same version and start again.",
-                        file);
-        *ret_module = module;
-        return 0;
+        if (module == NULL || strcmp(module->version, JOBWATCH_VERSION) != 0) {
+                *ret_message =
+                        format_message("%s is of another version of jobwatchd than " JOBWATCH_VERSION
+                                       ". Install jobwatchd-postgresql of the same version and start again.",
+                                       file);
+                return NULL;
+        }
+        return module;
 }
 
 int store_open_database(const char *directory, const struct store_database *database, char **ret_message,
                         struct store **ret_store)
 {
         CLEANUP(cleanup_store_close) struct store *host = NULL;
-        const struct postgresql_module *module = NULL;
+        const struct postgresql_module *module = load_module(ret_message);
         struct store *store = NULL;
 
-        int r = load_module(ret_message, &module);
-        if (r >= 0)
-                r = store_open(directory, ret_message, &host);
+        if (module == NULL)
+                return -ENOPKG;
+        int r = store_open(directory, ret_message, &host);
         if (r >= 0)
                 r = module->open(database, ret_message, &store);
         if (r < 0)

@@ -71,6 +71,7 @@ struct config *configure(const struct sim *sim)
         config->path = strdup("/etc/jobwatchd/jobwatchd.ini");
         config->status_file = strdup(config->path);
         config->state_directory = strdup("/var/lib/jobwatchd");
+        config->state_database = strdup("");
         config->api.base_url = strdup("https://spaces.nexudus.com");
         config->api.token_file = strdup("/token");
         config->poll.interval_us = sim->limits.shortest_interval_us;

@@ -256,6 +256,7 @@ class Installed(SystemTest):
         wanted = r"/usr/s?bin/jobwatch\w+|/usr/lib/systemd/(system/jobwatch\S+\.service|catalog/jobwatchd\.catalog)|" \
                  r"/usr/lib/(sysusers|tmpfiles)\.d/jobwatchd\.conf|" \
                  r"/usr/libexec/jobwatchd/(run-hooks|hook-run|check-connection)|" \
+                 r"/usr/lib/\S+/jobwatchd/state-postgresql\.so|" \
                  r"/usr/share/man/man[1578]/(jobwatch|org\.jobwatchd1)\S+|/usr/share/(doc/)?jobwatchd/\S+|" \
                  r"/usr/share/(bash-completion/completions/|zsh/\S+/_)jobwatchctl|" \
                  r"/usr/share/(dbus-1/system\.d|polkit-1/actions)/org\.jobwatchd1\.\w+"

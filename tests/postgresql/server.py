@@ -2,16 +2,22 @@
 """A PostgreSQL server of its own for a test: in a temporary directory, on a Unix socket and on loopback."""
 
 import contextlib
+import ctypes
 import glob
 import os
 import pathlib
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 
 SKIPPED = 77  # of meson
+
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
 
 # The user of the service, and of the test if it may not become another.
 ROLE = "jobwatchd"
@@ -42,6 +48,10 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def end_with_parent():
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 
 class Server:
@@ -92,16 +102,23 @@ class Server:
                        **self.identity())
 
     def start(self):
-        """Returns when connections are accepted."""
-        options = (f"-h 127.0.0.1 -p {self.port} -k {self.directory} -c max_connections=20 -c shared_buffers=16MB "
-                   f"-c fsync=off -c logging_collector=off")
-        self.as_server(self.bin / "pg_ctl", "-D", self.data, "-w", "-s", "-l", self.directory / "log", "-o", options,
-                       "start")
+        """Returns when connections are accepted. The server stops at once when the test ends without stopping it."""
+        with open(self.directory / "log", "ab") as log:
+            self.process = subprocess.Popen(  # pylint: disable=consider-using-with,subprocess-popen-preexec-fn
+                [self.bin / "postgres", "-D", self.data, "-h", "127.0.0.1", "-p", str(self.port), "-k", self.directory,
+                 "-c", "max_connections=20", "-c", "shared_buffers=16MB", "-c", "fsync=off"],
+                cwd="/", stdout=log, stderr=log, preexec_fn=end_with_parent, **self.identity())
+        ready = [self.bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-t", "10"]
+        while subprocess.run(ready, check=False).returncode != 0:
+            if self.process.poll() is not None:
+                raise AssertionError((self.directory / "log").read_text(encoding="utf-8", errors="replace"))
+            time.sleep(0.02)
 
     def stop(self, mode="fast"):
-        if (self.data / "postmaster.pid").exists():
-            subprocess.run([self.bin / "pg_ctl", "-D", self.data, "-w", "-s", "-m", mode, "stop"], cwd="/",
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, **self.identity())
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT if mode == "fast" else signal.SIGQUIT)
+            self.process.wait()
+            self.process = None
 
     def psql(self, sql, database="postgres"):
         """Executes SQL as the superuser; returns the rows, a line each, with | between columns."""

@@ -81,8 +81,8 @@ static int read_all(int file, char **ret_text)
 int child_run(const char *const words[], int descriptor, char **ret_text)
 {
         CLEANUP(cleanup_descriptor) int file = memfd_create("jobwatchd-output", MFD_CLOEXEC);
+        pid_t pid = -1;
         int status;
-        pid_t pid;
 
         if (file < 0)
                 return -errno;

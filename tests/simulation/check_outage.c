@@ -154,7 +154,7 @@ void check_request(struct sim *sim, const struct request *request)
         if (request->count > 1 &&
             (request->count > sim->limits.batch_size || bytes > sim->limits.batch_bytes))
                 sim_fail(sim, NULL, "a batch of %zu ids in %zu bytes", request->count, bytes);
-        if (request->count > 2 * sim->batch_most + 1 && wire->too_large > 60 + MAX_IN_FLIGHT)
+        if (request->count > 2 * sim->batch_most + 1 && wire->too_large > 60)
                 sim_fail(sim, NULL, "a batch of %zu ids, after %u that were too large", request->count,
                          wire->too_large);
         check_probe(sim, request);

@@ -45,7 +45,7 @@ static const struct column delivery_columns[] = {
         { .heading = "STATE", .key = "State", .format = format_state, .colour = state_colour },
         { .heading = "ATTEMPTS", .key = "Attempts", .right = true },
         { .heading = "NEXT", .key = "NextUSec", .format = format_ago },
-        { .heading = "ERROR", .key = "Error", .cut = true },
+        { .heading = "ERROR", .key = "Error", .cut = 1 },
 };
 
 static const struct listing deliveries = { delivery_columns,

@@ -58,10 +58,10 @@ static const char *event_colour(const struct row *row)
 static const struct column event_columns[] = {
         { .heading = "TIME", .key = "TimeUSec", .format = format_time },
         { .heading = "ID", .key = "Job", .right = true },
-        { .heading = "JOB", .format = format_job, .cut = true },
+        { .heading = "JOB", .format = format_job, .cut = 1 },
         { .heading = "EVENT", .key = "Event", .colour = event_colour },
         { .heading = "STATUS", .key = "Status", .format = format_change },
-        { .heading = "RESULT", .key = "Result", .cut = true },
+        { .heading = "RESULT", .key = "Result", .cut = 1 },
 };
 
 static const struct listing events = { event_columns, sizeof(event_columns) / sizeof(*event_columns), "event",

@@ -29,7 +29,7 @@ static const struct column job_columns[] = {
         { .heading = "SINCE", .key = "ChangedUSec", .format = format_ago },
         { .heading = "PROGRESS", .key = "Progress", .format = format_percent, .right = true },
         { .heading = "LEFT", .key = "LeftUSec", .format = format_left },
-        { .heading = "DESCRIPTION", .key = "Description", .cut = true },
+        { .heading = "DESCRIPTION", .key = "Description", .cut = 1 },
 };
 
 /* All that the columns show, in little more than half the time of whole rows. */
@@ -76,7 +76,7 @@ static const struct column recent_columns[] = {
         { .heading = "UPDATED", .key = "UpdatedOn" },
         { .heading = "WATCHED", .key = "Watched" },
         { .heading = "BUSINESS", .key = "Business" },
-        { .heading = "DESCRIPTION", .key = "Description", .cut = true },
+        { .heading = "DESCRIPTION", .key = "Description", .cut = 1 },
 };
 
 static const struct listing recent = { recent_columns, COUNT_OF(recent_columns), "job", "jobs" };

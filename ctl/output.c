@@ -151,6 +151,26 @@ char *cell_text_of(const char *text)
         return cell;
 }
 
+size_t fitting_size(const char *text, unsigned columns, unsigned *ret_used)
+{
+        mbstate_t state = { 0 }; /* the locale is UTF-8 */
+        size_t size = 0;
+        unsigned used = 0;
+        wchar_t character;
+
+        while (text[size] != '\0') {
+                size_t length = mbrtowc(&character, text + size, MB_CUR_MAX, &state);
+                int width = length <= MB_CUR_MAX ? wcwidth(character) : -1;
+                if (width < 0 || (unsigned)width > columns - used)
+                        break;
+                used += (unsigned)width;
+                size += length;
+        }
+        if (ret_used != NULL)
+                *ret_used = used;
+        return size;
+}
+
 void details_print(const struct output *output, struct detail details[], size_t count)
 {
         int width = 0;

@@ -62,3 +62,9 @@ const char *colour_end(const struct output *output, const char *colour);
  */
 char *text_of(const char *text);
 char *cell_text_of(const char *text);
+
+/*
+ * How many bytes of a text fit into so many columns of a terminal. The text is one of the above, which has
+ * visible characters only, or ASCII. `ret_used`, unless NULL: the columns that they take.
+ */
+size_t fitting_size(const char *text, unsigned columns, unsigned *ret_used);

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Tables, made by libsmartcols. Every text is escaped before, so that it is valid UTF-8 on one line. The
- * width is set here since standard output may be a pipe to the pager already.
+ * Tables. Every text is escaped before, so that it is valid UTF-8 on one line. The rows are gone through
+ * twice, for the widths of the columns and to write them.
  */
 
 #include "ctl/table.h"
 
+#include <assert.h>
 #include <inttypes.h>
-#include <libsmartcols/libsmartcols.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/client.h"
 #include "ctl/json.h"
 #include "ctl/times.h"
 #include "util/memory.h"
@@ -110,58 +110,112 @@ const char *status_colour(const struct row *row)
         return row_text(row, "Failing") != NULL || row_flag(row, "Removed") ? "yellow" : NULL;
 }
 
-/* ---- the table ---- */
-
-static struct libscols_table *table_new(const struct output *output, const struct listing *listing)
+/* The text, owned. */
+static char *format_cell(const struct output *output, const struct column *column, const struct row *row)
 {
-        struct libscols_table *table = memory_need(scols_new_table());
+        char *text = column->format != NULL ? column->format(row, column->key, output)
+                                            : format_value(row, column->key);
 
-        client_need(scols_table_enable_noheadings(table, !output->legend));
-        client_need(scols_table_enable_colors(table, output->colours));
-        client_need(scols_table_set_termforce(table, output->width > 0 ? SCOLS_TERMFORCE_ALWAYS
-                                                                       : SCOLS_TERMFORCE_NEVER));
-        if (output->width > 0)
-                client_need(scols_table_set_termwidth(table, output->width));
-        for (size_t i = 0; i < listing->column_count; i++) {
-                const struct column *column = &listing->columns[i];
-                int flags = (column->right ? SCOLS_FL_RIGHT : 0) | (column->cut ? SCOLS_FL_TRUNC : 0);
-                /* To a width that it wants, a column is cut before those that want none. */
-                const double wanted = column->cut_first ? 0.1 : 0;
-                (void)memory_need(scols_table_new_column(table, column->heading, wanted, flags));
-        }
-        return table;
+        if (text != NULL && *text != '\0')
+                return text;
+        free(text);
+        return memory_need(strdup("-"));
 }
 
-static void add_line(struct libscols_table *table, const struct output *output, const struct listing *listing,
-                     const struct row *row)
+/* ---- the table ---- */
+
+/* No listing has more. */
+#define COLUMNS_MAX 16
+
+static unsigned heading_width(const struct output *output, const struct column *column)
 {
-        struct libscols_line *line = memory_need(scols_table_new_line(table, NULL));
+        return output->legend ? (unsigned)strlen(column->heading) : 1;
+}
+
+/* Of its heading and all its texts. */
+static unsigned column_width(const struct output *output, const struct column *column,
+                             const struct rows *rows)
+{
+        unsigned widest = heading_width(output, column);
+
+        for (size_t i = 0; i < rows->count; i++) {
+                unsigned width = 0;
+                char *text = format_cell(output, column, &rows->items[i]);
+                (void)fitting_size(text, UINT_MAX, &width);
+                widest = width > widest ? width : widest;
+                free(text);
+        }
+        return widest;
+}
+
+/* Of the columns that may be cut, the widest; NULL if each is as its heading. */
+static unsigned *widest_to_cut(const struct output *output, const struct listing *listing, unsigned widths[])
+{
+        unsigned *widest = NULL;
+        uint64_t most = 0;
 
         for (size_t i = 0; i < listing->column_count; i++) {
                 const struct column *column = &listing->columns[i];
-                char *text = column->format != NULL ? column->format(row, column->key, output)
-                                                    : format_value(row, column->key);
-                if (text == NULL || *text == '\0') {
-                        free(text);
-                        text = memory_need(strdup("-"));
+                const uint64_t weight = (uint64_t)widths[i] * column->cut;
+                if (widths[i] > heading_width(output, column) && weight > 0 && weight >= most) {
+                        widest = &widths[i];
+                        most = weight;
                 }
-                client_need(scols_line_refer_data(line, i, text));
-                const char *colour = column->colour != NULL && output->colours ? column->colour(row) : NULL;
-                if (colour != NULL)
-                        client_need(scols_cell_set_color(scols_line_get_cell(line, i), colour));
         }
+        return widest;
+}
+
+/* Cuts columns until a line fits. */
+static void fit_columns(const struct output *output, const struct listing *listing, unsigned widths[])
+{
+        size_t all = listing->column_count - 1; /* the blanks between them */
+        unsigned *widest;
+
+        for (size_t i = 0; i < listing->column_count; i++)
+                all += widths[i];
+        for (; all > output->width && (widest = widest_to_cut(output, listing, widths)) != NULL; all--)
+                (*widest)--;
+}
+
+/* The text, cut, and blanks up to the next column, if there is one. */
+static void write_cell(FILE *stream, const struct output *output, const struct column *column, unsigned width,
+                       const char *text, const char *colour, bool last)
+{
+        unsigned used = 0;
+        const int size = (int)fitting_size(text, width, &used);
+        const int blanks = (int)(width - used);
+
+        (void)fprintf(stream, "%*s%s%.*s%s", column->right ? blanks : 0, "", colour_begin(output, colour),
+                      size, text, colour_end(output, colour));
+        if (last)
+                (void)fputc('\n', stream);
+        else
+                (void)fprintf(stream, "%*s", column->right ? 1 : blanks + 1, "");
 }
 
 void listing_write(FILE *stream, const struct output *output, const struct listing *listing,
                    const struct rows *rows)
 {
-        struct libscols_table *table = table_new(output, listing);
+        const size_t count = listing->column_count;
+        unsigned widths[COLUMNS_MAX];
 
-        for (size_t i = 0; i < rows->count; i++)
-                add_line(table, output, listing, &rows->items[i]);
-        client_need(scols_table_set_stream(table, stream));
-        (void)scols_print_table(table); /* the stream keeps the error */
-        scols_unref_table(table);
+        assert(count <= COLUMNS_MAX);
+        assert(rows->count > 0);
+        for (size_t i = 0; i < count; i++)
+                widths[i] = column_width(output, &listing->columns[i], rows);
+        if (output->width > 0)
+                fit_columns(output, listing, widths);
+        for (size_t i = 0; output->legend && i < count; i++)
+                write_cell(stream, output, &listing->columns[i], widths[i], listing->columns[i].heading, NULL,
+                           i + 1 == count);
+        for (size_t i = 0; i < rows->count * count; i++) {
+                const struct row *row = &rows->items[i / count];
+                const struct column *column = &listing->columns[i % count];
+                char *text = format_cell(output, column, row);
+                write_cell(stream, output, column, widths[i % count], text,
+                           column->colour != NULL ? column->colour(row) : NULL, i % count + 1 == count);
+                free(text);
+        }
 }
 
 void listing_print(struct output *output, const struct listing *listing, const struct rows *rows)

@@ -19,8 +19,10 @@ struct column {
 
         const char *(*colour)(const struct row *row); /* "red", "green", "yellow", or NULL; may be NULL */
         bool right;                                   /* numbers are aligned to the right */
-        bool cut;                                     /* cut it to fit the width of the terminal */
-        bool cut_first;                               /* and before the others, to a tenth of the width */
+
+        /* To fit the width of the terminal; 0: it is never cut. One of 2 gets half as much room as one of 1.
+         */
+        unsigned cut;
 };
 
 struct listing {

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
 
 #include "ctl/table.h"
 #include "ctl/times.h"
@@ -25,29 +24,7 @@
 #define BAR_SHORT 8
 #define BAR_LONG  20
 
-/* The job and its Status have a part of the width each, so that there is room for the others. */
-#define PART 5
-
 /* ---- cells ---- */
-
-/* How many bytes of a text fit into a width. The locale is UTF-8, and the text has visible characters only.
- */
-static size_t fitting_size(const char *text, unsigned width)
-{
-        mbstate_t state = { 0 };
-        size_t used = 0;
-        wchar_t character;
-
-        while (text[used] != '\0') {
-                size_t size = mbrtowc(&character, text + used, MB_CUR_MAX, &state);
-                int columns_needed = size <= MB_CUR_MAX ? wcwidth(character) : -1;
-                if (columns_needed < 0 || (unsigned)columns_needed > width)
-                        break;
-                width -= (unsigned)columns_needed;
-                used += size;
-        }
-        return used;
-}
 
 static bool is_open(const struct row *row)
 {
@@ -60,24 +37,6 @@ static char *format_job(const struct row *row, const char *key, const struct out
 
         (void)output;
         return cell_text_of(name != NULL ? name : row_text(row, key));
-}
-
-/* The text, cut. */
-static char *part_of(char *text, const struct output *output)
-{
-        if (text != NULL && output->width > 0)
-                text[fitting_size(text, output->width / PART)] = '\0';
-        return text;
-}
-
-static char *format_part_of_job(const struct row *row, const char *key, const struct output *output)
-{
-        return part_of(format_job(row, key, output), output);
-}
-
-static char *format_part_of_status(const struct row *row, const char *key, const struct output *output)
-{
-        return part_of(format_status(row, key, output), output);
 }
 
 /* Since it was first seen, up to its end. */
@@ -112,16 +71,12 @@ static char *format_bar(const struct row *row, const char *key, const struct out
 
 static const struct column columns[] = {
         { .heading = "ID", .key = "Id", .right = true },
-        { .heading = "JOB", .key = "Description", .format = format_part_of_job, .cut = true },
-        { .heading = "STATUS",
-          .key = "Status",
-          .format = format_part_of_status,
-          .colour = status_colour,
-          .cut = true },
+        { .heading = "JOB", .key = "Description", .format = format_job, .cut = 1 },
+        { .heading = "STATUS", .key = "Status", .format = format_status, .colour = status_colour, .cut = 1 },
         { .heading = "ELAPSED", .key = "FirstUSec", .format = format_elapsed },
         { .heading = "PROGRESS", .key = "Progress", .format = format_bar },
         { .heading = "LEFT", .key = "LeftUSec", .format = format_left },
-        { .heading = "RESULT", .key = "Result", .cut = true, .cut_first = true },
+        { .heading = "RESULT", .key = "Result", .cut = 2 },
 };
 
 static const struct listing jobs = { columns, sizeof(columns) / sizeof(*columns), "job", "jobs" };
@@ -132,7 +87,7 @@ static const struct listing jobs = { columns, sizeof(columns) / sizeof(*columns)
 static void put_line(FILE *stream, const struct output *output, const char *colour, char *text)
 {
         const char *shown = text != NULL ? text : "";
-        const size_t size = output->width > 0 ? fitting_size(shown, output->width) : strlen(shown);
+        const size_t size = output->width > 0 ? fitting_size(shown, output->width, NULL) : strlen(shown);
 
         (void)fprintf(stream, "%s%.*s%s\n", colour_begin(output, colour), (int)size, shown,
                       colour_end(output, colour));
@@ -146,7 +101,7 @@ static void put_joined(FILE *stream, const struct output *output, const char *co
         const unsigned taken = second != NULL ? 4 + (unsigned)strlen(second) : 2;
         const size_t size = first == NULL            ? 0
                             : output->width <= taken ? strlen(first)
-                                                     : fitting_size(first, output->width - taken);
+                                                     : fitting_size(first, output->width - taken, NULL);
 
         if (first == NULL && second == NULL)
                 return;

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 
 #include "app/command.h"
+#include "app/copy_state.h"
 #include "app/exit_status.h"
 #include "config/config.h"
 #include "config/types.h"
@@ -25,6 +26,7 @@ enum action {
         ACTION_RUN,
         ACTION_CHECK,
         ACTION_PRINT_CONFIG,
+        ACTION_COPY_STATE,
         ACTION_HELP,
         ACTION_VERSION,
 };
@@ -37,7 +39,8 @@ struct options {
         bool once;
         bool for_reload;
         uint64_t timeout_us;
-        const char *instance; /* NULL: not given */
+        const char *instance;  /* NULL: not given */
+        const char *from, *to; /* of --copy-state */
         struct config_overrides overrides;
 };
 
@@ -54,6 +57,7 @@ static void print_help(void)
                     "      --check             check the configuration and exit\n"
                     "      --reload            with --check: before a reload; skips credentials\n"
                     "      --print-config      print the effective configuration and exit\n"
+                    "      --copy-state FROM TO  copy the state to a database or from one, and exit\n"
                     "      --instance NAME     offer the D-Bus API as org.jobwatchd1.NAME\n"
                     "      --state-dir DIR     keep the state in this directory\n"
                     "      --log-target WHERE  auto, journal or console\n"
@@ -63,7 +67,7 @@ static void print_help(void)
                     "\n"
                     "Exit status: 0 all jobs succeeded, or normal stop; 1 a job failed or is gone,\n"
                     "or a delivery was abandoned; 64 invalid command line; 69 API unreachable;\n"
-                    "70 out of memory; 74 state directory unusable; 77 credentials rejected;\n"
+                    "70 out of memory; 74 state unusable; 77 credentials rejected;\n"
                     "78 invalid configuration; 124 --timeout expired.\n"
                     "\n"
                     "Full documentation: man 8 jobwatchd\n",
@@ -125,6 +129,7 @@ enum option_code {
         OPTION_CHECK,
         OPTION_RELOAD,
         OPTION_PRINT_CONFIG,
+        OPTION_COPY_STATE,
         OPTION_INSTANCE,
         OPTION_STATE_DIR,
         OPTION_LOG_TARGET,
@@ -140,6 +145,7 @@ static const struct option long_options[] = {
         { "check", no_argument, NULL, OPTION_CHECK },
         { "reload", no_argument, NULL, OPTION_RELOAD },
         { "print-config", no_argument, NULL, OPTION_PRINT_CONFIG },
+        { "copy-state", required_argument, NULL, OPTION_COPY_STATE },
         { "instance", required_argument, NULL, OPTION_INSTANCE },
         { "state-dir", required_argument, NULL, OPTION_STATE_DIR },
         { "log-target", required_argument, NULL, OPTION_LOG_TARGET },
@@ -180,6 +186,10 @@ static int apply_option(struct options *options, int code, const char *value)
         case OPTION_PRINT_CONFIG:
                 options->action = ACTION_PRINT_CONFIG;
                 return 0;
+        case OPTION_COPY_STATE:
+                options->action = ACTION_COPY_STATE;
+                options->from = value;
+                return 0;
         case OPTION_INSTANCE:
                 if (*value == '\0')
                         return bad_value("--instance", "''", "empty name; use one such as branch-office");
@@ -208,6 +218,15 @@ static int apply_option(struct options *options, int code, const char *value)
         }
 }
 
+/* The second argument of --copy-state. Returns what is wrong with them, or NULL. */
+static const char *read_copy(int argc, char *argv[], struct options *options)
+{
+        if (optind >= argc)
+                return "write two arguments: FROM and TO";
+        options->to = argv[optind++];
+        return copy_state_check(options->from, options->to);
+}
+
 static int read_command_line(int argc, char *argv[], struct options *options)
 {
         int code;
@@ -218,6 +237,11 @@ static int read_command_line(int argc, char *argv[], struct options *options)
                         return r;
                 if (options->action == ACTION_HELP || options->action == ACTION_VERSION)
                         return 0;
+        }
+        if (options->action == ACTION_COPY_STATE) {
+                const char *advice = read_copy(argc, argv, options);
+                if (advice != NULL)
+                        return usage_error("--copy-state", advice);
         }
         if (optind < argc)
                 return usage_error(argv[optind], "unexpected argument; to watch a job, use --job ID");
@@ -264,6 +288,8 @@ static enum exit_status run_action(const struct options *options)
                 return command_check(&command);
         case ACTION_PRINT_CONFIG:
                 return command_print_config(&command);
+        case ACTION_COPY_STATE:
+                return command_copy_state(&command, options->from, options->to);
         case ACTION_HELP:
                 print_help();
                 break;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The three commands of the program: run the daemon, check the configuration, print the configuration. */
+/* The commands of the program: run the daemon, check or print the configuration, copy the state. */
 
 #include "app/command.h"
 
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "app/check.h"
+#include "app/copy_state.h"
 #include "app/daemon.h"
 #include "config/config_load.h"
 #include "journal/journal.h"
@@ -189,4 +190,12 @@ enum exit_status command_print_config(const struct daemon_options *options)
         if (r < 0)
                 (void)fprintf(stderr, "jobwatchd: cannot write to standard output: %s\n", strerror(-r));
         return r < 0 ? EXIT_STATUS_STATE : EXIT_STATUS_SUCCESS;
+}
+
+enum exit_status command_copy_state(const struct daemon_options *options, const char *from, const char *to)
+{
+        CLEANUP(cleanup_config_free) struct config *config = NULL;
+
+        enum exit_status status = load_config(options, false, &config);
+        return status == EXIT_STATUS_SUCCESS ? copy_state(config, options->instance, from, to) : status;
 }

@@ -23,3 +23,9 @@ enum exit_status command_check(const struct daemon_options *options);
 
 /* Prints the effective configuration as INI to standard output. Errors go to standard error. */
 enum exit_status command_print_config(const struct daemon_options *options);
+
+/*
+ * Copies the state `from` a directory `to` a database, or the other way; see copy_state(). The arguments have
+ * been checked by copy_state_check().
+ */
+enum exit_status command_copy_state(const struct daemon_options *options, const char *from, const char *to);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "state/copy.h"
 #include "state/postgresql/postgresql.h"
 #include "state/sql/engine.h"
 #include "state/store.h"
@@ -47,18 +48,25 @@ static const struct postgresql_module *load_module(char **ret_message)
         return module;
 }
 
+int store_open_database_alone(const struct store_database *database, char **ret_message,
+                              struct store **ret_store)
+{
+        const struct postgresql_module *module = load_module(ret_message);
+
+        return module != NULL ? module->open(database, ret_message, ret_store) : -ENOPKG;
+}
+
 int store_open_database(const char *directory, const struct store_database *database, char **ret_message,
                         struct store **ret_store)
 {
         CLEANUP(cleanup_store_close) struct store *host = NULL;
-        const struct postgresql_module *module = load_module(ret_message);
         struct store *store = NULL;
 
-        if (module == NULL)
+        if (load_module(ret_message) == NULL)
                 return -ENOPKG;
         int r = store_open(directory, ret_message, &host);
         if (r >= 0)
-                r = module->open(database, ret_message, &store);
+                r = store_open_database_alone(database, ret_message, &store);
         if (r < 0)
                 return r;
         store->host = STEAL_POINTER(host);

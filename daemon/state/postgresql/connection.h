@@ -15,7 +15,7 @@
  */
 
 /* The parameters of the statement that has most. */
-#define PARAMETERS_MAX 24
+#define PARAMETERS_MAX 25
 
 /* A statement: see state/sql/engine.h. */
 struct query {

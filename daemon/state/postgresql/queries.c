@@ -41,6 +41,11 @@ static const char *own_sql(enum statement which)
                 return "SELECT (SELECT coalesce(sum(length(data)), 0)::bigint FROM texts) + 200 * "
                        "((SELECT count(*) FROM events) + (SELECT count(*) FROM jobs) "
                        "+ (SELECT count(*) FROM texts) + (SELECT count(*) FROM deliveries))";
+        if (which == STATEMENT_COPY_END)
+                return "SELECT setval('events_sequence_seq', (SELECT coalesce(max(sequence), 1) FROM "
+                       "events)), "
+                       "setval('deliveries_id_seq', (SELECT coalesce(max(id), 1) FROM deliveries)), "
+                       "setval('texts_id_seq', (SELECT coalesce(max(id), 1) FROM texts))";
         return statement_sql(which);
 }
 
@@ -162,7 +167,7 @@ static void note_change(struct postgresql *postgresql, const struct query *query
 
 static int execute(struct postgresql *postgresql, struct query *query)
 {
-        static const int binary[PARAMETERS_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        static const int binary[PARAMETERS_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
                                                     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
         char name[NAME_MAX_SIZE];
 

@@ -9,6 +9,8 @@
 
 #include <stddef.h>
 
+#include "state/store.h"
+
 #define RECORD_COLUMNS                                                                                       \
         "flags, business_id, guid, description, files, business, \"user\", email, created_on, updated_on, "  \
         "status"
@@ -59,6 +61,15 @@
         "UPDATE deliveries SET attempts = CASE WHEN state = 'failed' THEN 0 ELSE attempts END, state = "     \
         "'pending', "                                                                                        \
         "next_us = 0 WHERE "
+
+/* A page of a table for a copy, after the key ?1. */
+#define COPY_READ(table, key, columns) COPY_READ_IF(table, key, columns, "")
+#define COPY_READ_IF(table, key, columns, more)                                                              \
+        "SELECT " key columns " FROM " table " WHERE " key " > ?1" more " ORDER BY " key " LIMIT ?2"
+
+#define DELIVERY_COLUMNS "event, job, hook, state, attempts, next_us, ended_us, error"
+#define JOB_COLUMNS                                                                                          \
+        "outcome, stalled, changed_us, first_us, removed_us, result_hash, result_size, " RECORD_COLUMNS
 
 static const char *const statement_texts[STATEMENT_COUNT] = {
         [STATEMENT_JOB_GET] = "SELECT outcome, stalled, changed_us, result_hash, result_size, " RECORD_COLUMNS
@@ -212,6 +223,39 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "DELETE FROM manual WHERE kind = 'dismissed' AND job NOT IN (SELECT id FROM jobs) "
                 "AND job NOT IN (SELECT job FROM configured WHERE job IS NOT NULL) "
                 "AND written * 1000000 <= " OLD " AND written * 1000000 <= " NOW " - 604800000000",
+
+        [STATEMENT_COPY_READ_EVENTS] = COPY_READ("events", "sequence", ", " EVENT_VALUES),
+        [STATEMENT_COPY_READ_UNLOGGED] = COPY_READ("unlogged", "event", ""),
+        [STATEMENT_COPY_READ_DELIVERIES] = COPY_READ("deliveries", "id", ", " DELIVERY_COLUMNS),
+        [STATEMENT_COPY_READ_JOBS] = COPY_READ("jobs", "id", ", " JOB_COLUMNS),
+        [STATEMENT_COPY_READ_DISCOVERED] = COPY_READ("discovered", "job", ", sections, created, form"),
+        [STATEMENT_COPY_READ_MANUAL] = COPY_READ("manual", "job", ", kind, name, hooks, again, written"),
+        [STATEMENT_COPY_READ_VALUES] =
+                COPY_READ_IF("\"values\"", "key", ", data, written",
+                             " AND substr(key, 1, length('" STORE_HOST_KEY "')) <> '" STORE_HOST_KEY "'"),
+        [STATEMENT_COPY_READ_PRUNED] = COPY_READ("pruned", "sequence", ""),
+        [STATEMENT_COPY_READ_TEXTS] = COPY_READ("texts", "id", ", job, hash, size, data"),
+        [STATEMENT_COPY_WRITE_EVENTS] =
+                "INSERT INTO events (" EVENT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+                "?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
+        [STATEMENT_COPY_WRITE_UNLOGGED] = "INSERT INTO unlogged (event) VALUES (?1)",
+        [STATEMENT_COPY_WRITE_DELIVERIES] = "INSERT INTO deliveries (id, " DELIVERY_COLUMNS
+                                            ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        [STATEMENT_COPY_WRITE_JOBS] =
+                "INSERT INTO jobs (id, " JOB_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+                "?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+        [STATEMENT_COPY_WRITE_DISCOVERED] =
+                "INSERT INTO discovered (job, sections, created, form) VALUES (?1, ?2, ?3, ?4)",
+        [STATEMENT_COPY_WRITE_MANUAL] = "INSERT INTO manual (job, kind, name, hooks, again, written) VALUES "
+                                        "(?1, ?2, ?3, ?4, ?5, ?6)",
+        [STATEMENT_COPY_WRITE_VALUES] = "INSERT INTO \"values\" (key, data, written) VALUES (?1, ?2, ?3)",
+        [STATEMENT_COPY_WRITE_PRUNED] = "UPDATE pruned SET sequence = ?1",
+        [STATEMENT_COPY_WRITE_TEXTS] =
+                "INSERT INTO texts (id, job, hash, size, data) VALUES (?1, ?2, ?3, ?4, ?5)",
+        /* What the trigger of an event has added; no text is there to be cut by the one of this table. */
+        [STATEMENT_COPY_LOGGED] = "DELETE FROM unlogged",
+        /* An engine that does not number new rows from the largest key on has its own. */
+        [STATEMENT_COPY_END] = "SELECT 1",
 };
 
 const char *statement_sql(enum statement which)

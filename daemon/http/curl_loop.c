@@ -9,7 +9,8 @@
  * Callbacks of libcurl only record. loop_run() does all work; the event loop calls it when a socket is ready,
  * when libcurl's timer has expired, or after a transfer was added or removed. It calls libcurl until nothing
  * remains to be done at once, moves transfers from `active` to `ended`, and then calls on_done() for one
- * after the other.
+ * after the other. A server that sends faster than that can be read does not keep it: after RUN_US the rest
+ * is left to libcurl's timer, which has expired then.
  *
  * The loop is reference counted, since a callback may drop the owner's reference or end the last transfer:
  * one reference for the owner, one per transfer, and one while loop_run() is active.
@@ -29,6 +30,9 @@
 #include "util/memory.h"
 #include "util/timer.h"
 #include "util/timespan.h"
+
+/* For how long libcurl may go on before other sources of the event loop have their turn. */
+#define RUN_US (5 * USEC_PER_MSEC)
 
 TAILQ_HEAD(transfer_list, curl_transfer);
 
@@ -157,14 +161,18 @@ static void complete_transfer(struct curl_transfer *transfer)
         transfer->on_done(transfer, code);
 }
 
-/*
- * The time is that of now, not that of the iteration: libcurl may have computed for a while. libcurl rounds
- * down to milliseconds, so the timer is rounded up.
- */
-static void timer_apply(struct curl_loop *loop)
+/* The time is that of now, not that of the iteration: libcurl may have computed for a while. */
+static uint64_t now_us(void)
 {
         struct timespec now;
 
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* libcurl rounds down to milliseconds, so the timer is rounded up. */
+static void timer_apply(struct curl_loop *loop)
+{
         if (!loop->timer_changed)
                 return;
         loop->timer_changed = false;
@@ -173,21 +181,20 @@ static void timer_apply(struct curl_loop *loop)
                 source_stop(loop->timer_source);
                 return;
         }
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        uint64_t now_us = (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
         timer_start_at(loop->timer_source,
-                       now_us + (uint64_t)loop->timer_ms * USEC_PER_MSEC + (USEC_PER_MSEC - 1));
+                       now_us() + (uint64_t)loop->timer_ms * USEC_PER_MSEC + (USEC_PER_MSEC - 1));
 }
 
 /* Lets libcurl do all it can at once, then calls back; callbacks may add and remove transfers. */
 static void loop_run(struct curl_loop *loop)
 {
         CLEANUP(cleanup_curl_loop_unref) struct curl_loop *referenced = loop;
+        const uint64_t end_us = now_us() + RUN_US;
 
         referenced->references++;
         loop->running = true;
         do {
-                while (loop->act_now) {
+                if (loop->act_now) {
                         loop->act_now = false;
                         act(loop, CURL_SOCKET_TIMEOUT, 0);
                 }
@@ -197,7 +204,7 @@ static void loop_run(struct curl_loop *loop)
                 struct curl_transfer *transfer = TAILQ_FIRST(&loop->ended);
                 if (transfer != NULL)
                         complete_transfer(transfer);
-        } while (loop->act_now || !TAILQ_EMPTY(&loop->ended));
+        } while ((loop->act_now && now_us() < end_us) || !TAILQ_EMPTY(&loop->ended));
         loop->running = false;
         timer_apply(loop);
 }

@@ -193,9 +193,11 @@ DEFINE_CLEANUP(struct http_request, request_free)
 static struct http_curl_result result_of(const struct http_request *request, CURLcode code)
 {
         long os_error = 0, sent = 0;
+        curl_off_t answered_us = 0;
 
         (void)curl_easy_getinfo(request->transfer.easy, CURLINFO_OS_ERRNO, &os_error);
         (void)curl_easy_getinfo(request->transfer.easy, CURLINFO_REQUEST_SIZE, &sent);
+        (void)curl_easy_getinfo(request->transfer.easy, CURLINFO_STARTTRANSFER_TIME_T, &answered_us);
         return (struct http_curl_result){
                 .code = (int)code,
                 .text = request->curl_error,
@@ -203,6 +205,7 @@ static struct http_curl_result result_of(const struct http_request *request, CUR
                 .port = request->socket_port,
                 .sent = request->sending,
                 .contacted = sent > 0,
+                .answered = answered_us > 0,
         };
 }
 
@@ -211,7 +214,7 @@ static int shortage_of(const struct http_request *request, enum http_outcome out
 {
         int error = request->socket_error;
 
-        if (code == CURLE_OUT_OF_MEMORY)
+        if (code == CURLE_OUT_OF_MEMORY && outcome == HTTP_IMPOSSIBLE)
                 return ENOMEM;
         if (outcome != HTTP_UNCONNECTED)
                 return 0;

@@ -52,8 +52,12 @@ enum http_outcome http_outcome_from_curl(const struct http_curl_result *result)
                 return result->sent ? HTTP_TIMED_OUT : HTTP_UNCONNECTED;
         case CURLE_FILESIZE_EXCEEDED:
                 return HTTP_TOO_LARGE;
-        case CURLE_URL_MALFORMAT:
         case CURLE_OUT_OF_MEMORY:
+                /* Also said of a header line that is longer than libcurl takes. */
+                if (!result->answered)
+                        return HTTP_IMPOSSIBLE;
+                break;
+        case CURLE_URL_MALFORMAT:
         case CURLE_SSL_CACERT_BADFILE:
         case CURLE_FAILED_INIT:
                 return HTTP_IMPOSSIBLE;
@@ -97,6 +101,8 @@ const char *http_curl_result_to_string(const struct http_curl_result *result)
 {
         if (result->code == CURLE_SSL_CACERT_BADFILE)
                 return "the CA certificates of the system are missing; install ca-certificates";
+        if (result->code == CURLE_OUT_OF_MEMORY && result->answered)
+                return "a header line is too long, or memory is short";
         if (*result->text != '\0' && is_text_safe(result))
                 return result->text;
         if (result->code == CURLE_COULDNT_CONNECT && result->os_error != 0)

@@ -38,6 +38,7 @@ struct http_curl_result {
         int port;         /* to which libcurl connected, or tried to; 0: none */
         bool sent;        /* a connection was established, and the request was about to be sent */
         bool contacted;   /* bytes were sent, if only to a proxy */
+        bool answered;    /* bytes of a response were received */
 };
 
 enum http_outcome http_outcome_from_curl(const struct http_curl_result *result);

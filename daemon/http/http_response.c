@@ -19,6 +19,9 @@
 /* An error page up to this size is read to its end, so that the connection can be reused. */
 #define ERROR_PAGE_MAX (64 * 1024)
 
+/* Header lines, all together. */
+#define HEAD_MAX ((size_t)256 * 1024)
+
 int http_response_status(const struct http_response *response)
 {
         long status = 0;
@@ -30,12 +33,16 @@ int http_response_status(const struct http_response *response)
         return (int)status;
 }
 
-/* An invalid head ends the request at once, so that its body is not taken for that of a success. */
+/*
+ * An invalid head ends the request at once, so that its body is not taken for that of a success. libcurl
+ * keeps every line, and does not limit trailers.
+ */
 static size_t on_curl_header(char *data, size_t unit, size_t count, void *userdata)
 {
         struct http_response *response = userdata;
 
-        if (!http_line_is_valid(data, unit * count)) {
+        response->head_size += unit * count;
+        if (response->head_size > HEAD_MAX || !http_line_is_valid(data, unit * count)) {
                 response->head_invalid = true;
                 return 0;
         }
@@ -146,6 +153,8 @@ static const char *describe_proxy_failure(struct http_response *response,
 const char *http_response_detail(struct http_response *response, enum http_outcome outcome,
                                  const struct http_curl_result *result)
 {
+        if (response->head_size > HEAD_MAX)
+                return "more than 256 KiB of header lines";
         if (response->head_invalid)
                 return "not an HTTP/1.1 response";
         if (outcome == HTTP_ANSWERED || outcome == HTTP_TOO_LARGE || outcome == HTTP_STOPPED ||

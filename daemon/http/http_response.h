@@ -26,7 +26,8 @@ struct http_response {
         int error;          /* what on_body() returned */
         char excerpt[HTTP_EXCERPT_MAX];
         size_t excerpt_size;
-        bool head_invalid; /* not HTTP/1.1 */
+        size_t head_size;  /* of all header lines: of interim responses, the head, and trailers */
+        bool head_invalid; /* not HTTP/1.1, or too long */
         bool head_begun;   /* a valid status line was received; libcurl has a status before */
         bool too_large;
         bool page_cut; /* aborted, since an error page is too long */

@@ -185,6 +185,66 @@ static void test_error_page_beyond_all_limits(void **state)
         }
 }
 
+/* ---- header lines ---- */
+
+static const char *lines_before, *lines_between;
+static size_t line_size, line_count;
+
+/* So many lines of that size between two texts. */
+static void answer_lines(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
+{
+        char *line = malloc(line_size);
+        (void)head;
+        (void)body;
+        (void)userdata;
+
+        assert_non_null(line);
+        memset(line, 'x', line_size);
+        memcpy(line, "X: ", 3);
+        memcpy(line + line_size - 2, "\r\n", 2);
+        loopback_send_string(peer, lines_before);
+        for (size_t i = 0; i < line_count; i++) {
+                loopback_send_string(peer, lines_between);
+                loopback_send(peer, line, line_size);
+        }
+        loopback_send_string(peer, "\r\n");
+        loopback_finish(peer);
+        free(line);
+}
+
+static void expect_lines(struct http_fixture *fixture, const char *before, const char *between, size_t size,
+                         size_t count, enum http_outcome outcome)
+{
+        struct noted noted = { .fixture = fixture };
+
+        lines_before = before;
+        lines_between = between;
+        line_size = size;
+        line_count = count;
+        noted_get(&noted, answer_lines, "/");
+        if (noted.end.outcome != outcome)
+                fail_msg("%s: %s (%s)", before, http_outcome_to_string(noted.end.outcome), noted.end.detail);
+        assert_int_equal(noted.end.shortage, 0); /* none of this machine */
+        if (outcome == HTTP_BROKEN)
+                assert_non_null(strstr(noted.end.detail, "header line"));
+        noted_clear(&noted);
+}
+
+/* Wherever they are: in interim responses, in the head, and behind the body. */
+static void test_header_lines(void **state)
+{
+        static const char response[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n";
+        static const char trailer[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n";
+        static const char interim[] = "\r\nHTTP/1.1 103 Early Hints\r\n";
+
+        expect_lines(*state, response, "", 1000, 250, HTTP_ANSWERED);
+        expect_lines(*state, response, "", 1000, 270, HTTP_BROKEN);
+        expect_lines(*state, trailer, "", 1000, 250, HTTP_ANSWERED);
+        expect_lines(*state, trailer, "", 1000, 270, HTTP_BROKEN);
+        expect_lines(*state, interim + 2, interim, 2000, 200, HTTP_BROKEN);
+        expect_lines(*state, response, "", 1000 * 1000, 1, HTTP_BROKEN);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -196,6 +256,7 @@ int main(void)
                 TEST(test_error_page),
                 TEST(test_long_error_page),
                 TEST(test_error_page_beyond_all_limits),
+                TEST(test_header_lines),
         };
 
         return cmocka_run_group_tests_name("http_limits", tests, NULL, NULL);

@@ -39,14 +39,17 @@
 /* How long a program that prints faster than lines can be logged is made to wait. */
 #define PAUSE_US (10 * USEC_PER_MSEC)
 
-/* How much output_end() reads at most: what a pipe holds. */
+/* What a pipe holds. output_end() reads no more than that. */
 #define PIPE_SIZE 65536
+
+/* How long it waits between that much of what is discarded: that is fast enough, and costs little time. */
+#define DISCARD_PAUSE_US USEC_PER_MSEC
 
 struct output {
         struct outputs *outputs;
         struct journal *journal;
         sd_event_source *source;
-        sd_event_source *pause; /* enabled while the source is not, because the journal is busy */
+        sd_event_source *pause; /* enabled while the source is not */
         char *hook, *job_name;
         char event_id[EVENT_ID_SIZE];
         struct journal_delivery fields;                                 /* borrowed from the above */
@@ -160,11 +163,13 @@ static void take(struct output *output, const char *data, size_t size)
 /* Returns the bytes read, or 0: nothing is there now, or the output is closed. */
 static size_t read_some(struct output *output)
 {
-        char data[READ_SIZE];
+        char data[PIPE_SIZE];
 
-        ssize_t n = read(sd_event_source_get_io_fd(output->source), data, sizeof(data));
+        ssize_t n = read(sd_event_source_get_io_fd(output->source), data,
+                         output->discarding ? sizeof(data) : READ_SIZE);
         if (n > 0) {
-                take(output, data, (size_t)n);
+                if (!output->discarding)
+                        take(output, data, (size_t)n);
                 return (size_t)n;
         }
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -175,9 +180,9 @@ static size_t read_some(struct output *output)
         return 0;
 }
 
-static void pause_reading(struct output *output)
+static void pause_reading(struct output *output, uint64_t span_us)
 {
-        timer_start(output->pause, PAUSE_US);
+        timer_start(output->pause, span_us);
         source_stop(output->source);
 }
 
@@ -197,10 +202,12 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
         struct output *output = userdata;
 
         if (!output->discarding && journal_is_busy(output->journal)) {
-                pause_reading(output);
+                pause_reading(output, PAUSE_US);
                 return 0;
         }
         (void)read_some(output);
+        if (output->discarding && !output->closed)
+                pause_reading(output, DISCARD_PAUSE_US);
         if (output->closed && output->detached)
                 output_free(output);
         return 0;

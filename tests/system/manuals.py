@@ -26,6 +26,27 @@ exec = /bin/false
 retries = 0
 """
 LATER_JOB = f"[job {LATER}]\ndescription = Import of rooms\ncreated = 0s\nstep = 0s Running\n"
+
+# A PostgreSQL server with the database of jobwatchd(8).
+SERVER = """#!/bin/sh -e
+cd /
+programs=$(ls -d /usr/lib/postgresql/*/bin | tail -n 1)
+server() {
+    program=$1
+    shift
+    setpriv --reuid=postgres --regid=postgres --clear-groups "$programs/$program" "$@" >/dev/null </dev/null
+}
+if [ "$1" = start ]; then
+    install -d -o postgres /run/server
+    server initdb -D /run/server/data -A trust --no-sync
+    server pg_ctl -D /run/server/data -w -l /run/server/log -o '-h 127.0.0.1 -p 5544 -k /run/server' start
+    server psql -h 127.0.0.1 -p 5544 postgres -c "CREATE ROLE jobwatchd LOGIN"
+    server psql -h 127.0.0.1 -p 5544 postgres -c "CREATE DATABASE jobwatchd OWNER jobwatchd"
+else
+    server pg_ctl -D /run/server/data -m immediate stop
+    rm -r /run/server
+fi
+"""
 ONE_SHOT = "[Service]\nType=oneshot\nExecStart={}\n"
 
 
@@ -142,6 +163,23 @@ class Manuals:
         self.configure(HOOKS)
         self.restart_service()
 
+    # ---- jobwatchd-cluster(7) ----
+
+    def secret_written(self, command):
+        self.execute(command, stdin=b"SECRET\n")
+        path = self.system.path(command.split()[-1])
+        self.assertEqual((path.read_text(), path.stat().st_mode & 0o777), ("SECRET\n", 0o600))
+
+    def copied(self, command):
+        """To a server of its own, and back."""
+        self.execute("dpkg --install ../jobwatchd-postgresql_*.deb")
+        self.system.write("/root/server", SERVER, 0o755)
+        self.execute("/root/server start")
+        _, option, directory, uri = command.replace("db1.example.org", "127.0.0.1:5544").split()
+        self.assertIn("Copied", self.execute(f"jobwatchd {option} {directory} {uri}"))
+        self.assertIn("Copied", self.execute(f"jobwatchd {option} {uri} /root/back"))
+        self.execute("/root/server stop; dpkg --remove jobwatchd-postgresql")
+
     # ---- jobwatchd-hooks(7) ----
 
     def instance(self, command):
@@ -157,12 +195,13 @@ class Manuals:
 
     def credential(self, command):
         """It is there for a hook after a restart, and not before."""
-        self.system.write("/etc/jobwatchd/web.secret", SECRET + "\n", 0o600)
-        self.system.write(SETTINGS, "[hook web]\non = stalled\nurl = http://127.0.0.1:9/\nsecret_file = web.secret\n")
+        name = re.search("LoadCredential=([^:]+):", command)[1]
+        self.system.write(f"/etc/jobwatchd/{name}", SECRET + "\n", 0o600)
+        self.system.write(SETTINGS, f"[hook web]\non = stalled\nurl = http://127.0.0.1:9/\nsecret_file = {name}\n")
         self.edit(command)
         self.restart_service()
         self.assertEqual(self.show("ActiveState"), "active")
-        self.assertIn("web.secret", self.run_inside("ls", "/run/credentials/jobwatchd.service"))
+        self.assertIn(name, self.run_inside("ls", "/run/credentials/jobwatchd.service"))
         self.revert("jobwatchd")
         self.configure(HOOKS)
         self.restart_service()
@@ -293,6 +332,9 @@ class Manuals:
         ("jobwatchctl history --since today --json", failures_as_json),
         ("systemd-escape --unescape 'INSTANCE'$", instance),
         ("journalctl JOBWATCH_EVENT_ID=", of_one_event),
+        ("install -m 600 /dev/stdin /etc/jobwatchd/database.password$", secret_written),
+        ("systemctl (stop|start) jobwatchd$", completed("")),
+        ("jobwatchd --copy-state ", copied),
         ("systemctl edit jobwatchd\n(?s:.*)LoadCredential=", credential),
         ("jobwatchctl test-hook mail ", tried_with_a_job),
         ("journalctl JOBWATCH_HOOK=mail ", problems_of_a_hook),

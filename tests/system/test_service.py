@@ -293,7 +293,8 @@ class Installed(SystemTest):
             self.assertEqual({point["name"] for point in points if not point["set"]}, explained, unit)
 
     def test_manuals(self):
-        for page in ("1/jobwatchctl.1", "8/jobwatchd.8", "5/jobwatchd.ini.5", "7/jobwatchd-hooks.7"):
+        for page in ("1/jobwatchctl.1", "8/jobwatchd.8", "5/jobwatchd.ini.5", "7/jobwatchd-cluster.7", "7/jobwatchd-hooks.7",
+                     "5/org.jobwatchd1.5"):
             path = f"/usr/share/man/man{page}"
             if not self.system.path(path).exists():
                 path += ".gz"  # from a package

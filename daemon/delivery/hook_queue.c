@@ -145,6 +145,11 @@ static void on_page(void *userdata, const char *error)
         wake(queue);
 }
 
+void hook_queue_resume(struct hook_queue *queue)
+{
+        wake(queue);
+}
+
 void hook_queue_add(struct hook_queue *queue, const struct delivery *delivery)
 {
         if (queue->setup == NULL)
@@ -255,9 +260,13 @@ static bool may_read(const struct hook_queue *queue)
 
 static void run_attempts(struct hook_queue *queue)
 {
-        for (size_t i = 0; i < queue->count && may_run(queue); i++)
-                if (queue->attempts[i]->stage == ATTEMPT_READ)
-                        attempt_run(queue->attempts[i], queue->setup);
+        for (size_t i = 0; i < queue->count && may_run(queue); i++) {
+                if (queue->attempts[i]->stage != ATTEMPT_READ)
+                        continue;
+                if (!queue->parts.may_start(queue->parts.userdata))
+                        return;
+                attempt_run(queue->attempts[i], queue->setup);
+        }
 }
 
 static void begin_attempts(struct hook_queue *queue)

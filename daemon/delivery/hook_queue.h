@@ -22,6 +22,9 @@ struct hook_queue_parts {
          */
         void (*on_wake)(void *userdata);
 
+        /* Whether an attempt may be started now. If not, hook_queue_resume() says when it may. */
+        bool (*may_start)(void *userdata);
+
         /*
          * An attempt could not be made for want of descriptors, memory or processes, and is made later.
          * Returns whether to log this.
@@ -90,6 +93,9 @@ void hook_queue_reread(struct hook_queue *queue, const struct hook_load *load, c
  */
 bool hook_queue_begin_test(struct hook_queue *queue);
 void hook_queue_end_test(struct hook_queue *queue);
+
+/* may_start() was false, and is true again. */
+void hook_queue_resume(struct hook_queue *queue);
 
 /* A delivery of the hook was recorded; it has the highest id so far. */
 void hook_queue_add(struct hook_queue *queue, const struct delivery *delivery);

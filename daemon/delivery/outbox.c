@@ -69,6 +69,19 @@ static void on_queue_wake(void *userdata)
         wake(userdata);
 }
 
+static bool may_start(void *userdata)
+{
+        const struct outbox *outbox = userdata;
+
+        return outbox->parts.may_start == NULL || outbox->parts.may_start(outbox->parts.userdata);
+}
+
+void outbox_resume(struct outbox *outbox)
+{
+        for (size_t i = 0; i < outbox->queue_count; i++)
+                hook_queue_resume(outbox->queues[i]);
+}
+
 static void free_removed_queues(struct outbox *outbox)
 {
         size_t kept = 0;
@@ -241,7 +254,7 @@ int outbox_start_test(struct outbox *outbox, const char *hook, struct event *eve
 
         if (queue == NULL || queue->setup == NULL)
                 return -ENOENT;
-        if (outbox->stopping)
+        if (outbox->stopping || !may_start(outbox))
                 return -EBUSY;
         if (!hook_queue_begin_test(queue))
                 return -EAGAIN;
@@ -306,6 +319,7 @@ static struct hook_queue *make_queue(struct outbox *outbox, const char *hook)
                 .state = outbox->parts.state,
                 .journal = outbox->parts.journal,
                 .on_wake = on_queue_wake,
+                .may_start = may_start,
                 .on_shortage = on_queue_shortage,
                 .userdata = outbox,
         };

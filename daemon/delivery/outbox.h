@@ -31,6 +31,11 @@ struct outbox_parts {
         bool once;                  /* try each due delivery once; do not wait for retries */
 
         /*
+         * Whether an attempt may be started now; NULL: always. If not, outbox_resume() says when it may.
+         */
+        bool (*may_start)(void *userdata);
+
+        /*
          * Called from the loop, possibly repeatedly, when the outbox is idle: see outbox_is_idle().
          */
         void (*on_idle)(void *userdata);
@@ -52,6 +57,9 @@ int outbox_new(const struct outbox_parts *parts, const struct outbox_load *load,
  * nothing has changed.
  */
 int outbox_reload(struct outbox *outbox, struct config *config, const struct outbox_load *load);
+
+/* may_start() was false, and is true again. */
+void outbox_resume(struct outbox *outbox);
 
 /* As outbox_abort(), too. Accepts NULL, returns NULL. */
 struct outbox *outbox_free(struct outbox *outbox);

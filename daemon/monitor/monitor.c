@@ -46,6 +46,11 @@ static void sleep_until(struct monitor *monitor, uint64_t wake_us)
                 deferred_start(monitor->idle);
 }
 
+static bool may_send(const struct monitor *monitor)
+{
+        return monitor->parts.may_send == NULL || monitor->parts.may_send(monitor->parts.userdata);
+}
+
 /* Sends the requests that clients wait for. Returns when to call this again. */
 static uint64_t send_for_clients(struct monitor *monitor, bool may_send, uint64_t now)
 {
@@ -65,13 +70,13 @@ static void monitor_poll_due(struct monitor *monitor)
         struct planner_request request;
         uint64_t now = monitor_now_us(monitor), wake_us = USEC_NEVER, token_wake_us = USEC_NEVER;
 
-        if (monitor->stopped)
+        if (monitor->stopped || !may_send(monitor))
                 return;
         outage_abandon_if_down(monitor);
         discover_update(monitor);
         manual_update(monitor);
         uint64_t search_wake_us = send_for_clients(monitor, sign_in_is_done(monitor, &token_wake_us), now);
-        while (sign_in_is_done(monitor, &token_wake_us) &&
+        while (may_send(monitor) && sign_in_is_done(monitor, &token_wake_us) &&
                planner_next(monitor->planner, now, &request, &wake_us))
                 requests_start(monitor, &request);
         wake_us = time_earlier(time_earlier(wake_us, token_wake_us), search_wake_us);
@@ -81,6 +86,11 @@ static void monitor_poll_due(struct monitor *monitor)
 static void on_timer(void *userdata)
 {
         monitor_poll_due(userdata);
+}
+
+void monitor_resume(struct monitor *monitor)
+{
+        monitor_poll_due(monitor);
 }
 
 static void on_idle(void *userdata)

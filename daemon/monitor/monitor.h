@@ -34,6 +34,9 @@ struct monitor *monitor_free(struct monitor *monitor);
  * already. */
 void monitor_start(struct monitor *monitor);
 
+/* may_send() was false, and is true again. */
+void monitor_resume(struct monitor *monitor);
+
 /*
  * Prepares the switch to another configuration, in two steps: which jobs are new, and then, on the writer's
  * thread, what is recorded of new jobs. monitor_reload() or monitor_keep() is to follow; the monitor goes on

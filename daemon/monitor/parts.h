@@ -30,6 +30,11 @@ struct monitor_parts {
         void (*on_idle)(void *userdata);
 
         /*
+         * Whether a request may be sent now; NULL: always. If not, monitor_resume() says when it may.
+         */
+        bool (*may_send)(void *userdata);
+
+        /*
          * auth = token: the token was refused. Reads it again. Returns whether another one is in use now.
          */
         bool (*reread_token)(void *userdata);

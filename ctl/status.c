@@ -90,6 +90,27 @@ static void print_problems(const struct output *output, char *const *problems)
         }
 }
 
+static char *describe_deliveries(const struct row *row)
+{
+        return format_message("%" PRIu64 " pending, %" PRIu64 " failed", row_number(row, "DeliveriesPending"),
+                              row_number(row, "DeliveriesFailed"));
+}
+
+/* With several hosts: which one is active. */
+static char *describe_host(const struct row *row, const struct output *output)
+{
+        CLEANUP(cleanup_free) char *host = text_of(row_text(row, "ActiveHost"));
+        CLEANUP(cleanup_free) char *since = describe_time(row, "ActiveSinceUSec", output);
+
+        if (row_text(row, "Role") == NULL)
+                return NULL;
+        if (host == NULL)
+                return format_message("none");
+        return format_message("%s%s, since %s", host,
+                              row_text_is(row, "Role", "active") ? " (this one)" : "; this one stands by",
+                              since != NULL ? since : "?");
+}
+
 static void print_status(const struct output *output, const struct client *client, const struct row *row,
                          char *const *problems)
 {
@@ -98,18 +119,17 @@ static void print_status(const struct output *output, const struct client *clien
         const uint64_t next_us = row_number(row, "NextPollUSec");
         const bool well = problems == NULL, api_well = row_text_is(row, "Api", "ok");
         const bool failed = row_number(row, "DeliveriesFailed") > 0;
+        const bool stands_by = row_text_is(row, "Role", "standby");
         struct detail details[] = {
                 { "Since", describe_time(row, "StartedUSec", output), NULL },
-                { "Jobs", describe_jobs(row), NULL },
+                { "Active host", describe_host(row, output), NULL },
+                { "Jobs", stands_by ? NULL : describe_jobs(row), NULL },
                 { "API", describe_api(row, output), api_well ? "green" : "red" },
                 { "Token", describe_token(row, output), NULL },
                 { "Next poll", next_us > 0 ? time_format_ago(next_us, output->now_us) : NULL, NULL },
                 { "Requests", describe_requests(row), NULL },
                 { "Change feed", text_of(row_text(row, "Feed")), NULL },
-                { "Deliveries",
-                  format_message("%" PRIu64 " pending, %" PRIu64 " failed",
-                                 row_number(row, "DeliveriesPending"), row_number(row, "DeliveriesFailed")),
-                  failed ? "yellow" : NULL },
+                { "Deliveries", stands_by ? NULL : describe_deliveries(row), failed ? "yellow" : NULL },
         };
 
         (void)printf("%s●%s %s, jobwatchd %s: %s\n", colour_begin(output, well ? "green" : "red"),

@@ -13,6 +13,7 @@
 #include "app/check.h"
 #include "app/copy_state.h"
 #include "app/daemon.h"
+#include "app/signals.h"
 #include "config/config_load.h"
 #include "journal/journal.h"
 #include "platform/identity.h"

@@ -41,6 +41,23 @@ void control_list_read(struct control_list *list)
         state_queue(list->control->parts.state, &list->operation);
 }
 
+bool control_find_job(const struct control *control, uint64_t id, struct watched_job *ret_job)
+{
+        return control->parts.monitor != NULL && monitor_find(control->parts.monitor, id, ret_job);
+}
+
+size_t control_list_watched(const struct control *control, uint64_t after, struct watched_job ret_jobs[],
+                            size_t max)
+{
+        return control->parts.monitor != NULL ? monitor_list(control->parts.monitor, after, ret_jobs, max)
+                                              : 0;
+}
+
+bool control_is_delivering(const struct control *control, uint64_t delivery_id)
+{
+        return control->parts.outbox != NULL && outbox_is_delivering(control->parts.outbox, delivery_id);
+}
+
 void control_fail_hook(const struct control *control, struct bus_call *call, const char *name)
 {
         const struct config *config = *control->parts.config;
@@ -97,6 +114,27 @@ static const struct bus_operations operations = {
         .login = control_login,
 };
 
+/* On a host that stands by: what only reads what is recorded. */
+static const struct bus_operations standby_operations = {
+        .list_jobs = control_list_jobs,
+        .get_job = control_get_job,
+        .list_events = control_list_events,
+        .list_deliveries = control_list_deliveries,
+        .list_statuses = control_list_statuses,
+        .get_status = standby_get_status,
+        .metrics = standby_metrics,
+        .add_jobs = standby_add_jobs,
+        .remove_jobs = standby_change,
+        .poll = standby_change,
+        .retry = standby_change,
+        .drop = standby_change,
+        .test_hook = standby_test_hook,
+        .get_delivery = control_get_delivery,
+        .recent = standby_recent,
+        .diagnose = standby_diagnose,
+        .login = standby_login,
+};
+
 int control_new(const struct control_parts *parts, struct control **ret_control)
 {
         CLEANUP(cleanup_control_free) struct control *control = memory_need(calloc(1, sizeof(*control)));
@@ -107,14 +145,15 @@ int control_new(const struct control_parts *parts, struct control **ret_control)
                 .event = parts->event,
                 .connection = parts->bus,
                 .instance = parts->instance,
-                .operations = &operations,
+                .operations = parts->monitor != NULL ? &operations : &standby_operations,
                 .on_notice = on_notice,
                 .userdata = control,
         };
         int r = bus_service_new(&service, &control->service);
         if (r < 0)
                 return r;
-        recorder_on_event(parts->recorder, on_event, control);
+        if (parts->recorder != NULL)
+                recorder_on_event(parts->recorder, on_event, control);
         *ret_control = STEAL_POINTER(control);
         return 0;
 }

@@ -61,7 +61,7 @@ static void put_watched(const struct get_job *get)
 {
         struct watched_job watched;
 
-        if (!monitor_find(get->base.control->parts.monitor, get->id, &watched))
+        if (!control_find_job(get->base.control, get->id, &watched))
                 return;
         if (watched.hooks == NULL)
                 put_all_hooks(get->base.call, *get->base.control->parts.config);
@@ -108,7 +108,7 @@ void control_get_job(void *userdata, struct bus_call *call, uint64_t job)
         struct watched_job watched;
 
         get->id = job;
-        if (monitor_find(control->parts.monitor, job, &watched))
+        if (control_find_job(control, job, &watched))
                 job_row_watch(&get->row, &watched);
         control_list_read(&get->base);
 }

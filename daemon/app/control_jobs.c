@@ -3,8 +3,8 @@
 /*
  * ListJobs. What is in memory of the watched jobs is merged with what is recorded, both by id: a round copies
  * the next jobs that are in memory, and then reads the same range of ids from the state. What is recorded of
- * other jobs is listed if they were discovered. Rounds follow each other until the reply is full or all jobs
- * have been read.
+ * other jobs is listed if they were discovered, or if this host stands by and watches none. Rounds follow
+ * each other until the reply is full or all jobs have been read.
  */
 
 #include <inttypes.h>
@@ -102,7 +102,7 @@ static int take_stored(void *userdata, struct listed_job *job)
         struct list_jobs *list = userdata;
         struct job_row *row = find_watched(list, job->record.id);
 
-        if (row == NULL && job->sections.data != NULL)
+        if (row == NULL && (job->sections.data != NULL || list->base.control->parts.monitor == NULL))
                 row = &list->others[list->other_count++];
         if (row == NULL)
                 return 0;
@@ -268,7 +268,7 @@ static void copy_wanted(struct list_jobs *list)
         for (size_t i = first; i < last; i++) {
                 struct watched_job job;
 
-                if (monitor_find(list->base.control->parts.monitor, arguments->ids[i], &job))
+                if (control_find_job(list->base.control, arguments->ids[i], &job))
                         watch(list, &job);
         }
         list->until = last < arguments->id_count ? arguments->ids[last - 1] : UINT64_MAX;
@@ -279,7 +279,7 @@ static void copy_next(struct list_jobs *list)
 {
         CLEANUP(cleanup_free) struct watched_job *jobs = memory_need(calloc(ROUND_MAX, sizeof(*jobs)));
 
-        size_t count = monitor_list(list->base.control->parts.monitor, list->after, jobs, ROUND_MAX);
+        size_t count = control_list_watched(list->base.control, list->after, jobs, ROUND_MAX);
         for (size_t i = 0; i < count; i++)
                 watch(list, &jobs[i]);
         list->until = count == ROUND_MAX ? jobs[count - 1].id : UINT64_MAX;

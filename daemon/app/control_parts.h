@@ -27,6 +27,9 @@ struct control_parts {
         /* What the status line is made of, at present. Called from the loop. */
         struct status_facts (*describe)(void *userdata);
 
+        /* The same on a host that stands by, instead; there is no monitor, no recorder, no outbox. */
+        struct standby_facts (*describe_standby)(void *userdata);
+
         /* Called from the loop: jobs were added or removed. */
         void (*on_jobs_changed)(void *userdata);
         void *userdata;

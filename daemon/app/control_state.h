@@ -7,6 +7,7 @@
 #include "app/control_parts.h"
 #include "bus/operations.h"
 #include "bus/service.h"
+#include "monitor/listing.h"
 
 /* Shared by the files that implement the operations of the API. Others include control.h only. */
 struct control {
@@ -36,6 +37,12 @@ void control_list_read(struct control_list *list);
 
 /* A reply takes no more rows when it has so many bytes of texts. */
 #define REPLY_BYTES_MAX ((size_t)4 * 1024 * 1024)
+
+/* As those of the monitor and of the outbox, but on a host that stands by nothing is in memory. */
+bool control_find_job(const struct control *control, uint64_t id, struct watched_job *ret_job);
+size_t control_list_watched(const struct control *control, uint64_t after, struct watched_job ret_jobs[],
+                            size_t max);
+bool control_is_delivering(const struct control *control, uint64_t delivery_id);
 
 /* The call ends with an error: an operation of the state has failed. */
 void control_fail_state(struct bus_call *call, const struct state_operation *operation);
@@ -75,3 +82,13 @@ void control_get_delivery(void *userdata, struct bus_call *call, uint64_t id);
 void control_recent(void *userdata, struct bus_call *call, const struct bus_recent *arguments);
 void control_diagnose(void *userdata, struct bus_call *call);
 void control_login(void *userdata, struct bus_call *call, const struct bus_login *arguments);
+
+/* The same on a host that stands by: each but the first is refused, and names the active host. */
+void standby_get_status(void *userdata, struct bus_call *call);
+void standby_metrics(void *userdata, struct bus_call *call);
+void standby_diagnose(void *userdata, struct bus_call *call);
+void standby_add_jobs(void *userdata, struct bus_call *call, const struct bus_add_jobs *arguments);
+void standby_change(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
+void standby_test_hook(void *userdata, struct bus_call *call, const struct bus_test_hook *arguments);
+void standby_recent(void *userdata, struct bus_call *call, const struct bus_recent *arguments);
+void standby_login(void *userdata, struct bus_call *call, const struct bus_login *arguments);

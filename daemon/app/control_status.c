@@ -104,6 +104,13 @@ static void put_feed(struct bus_call *call, const struct monitor_counts *jobs)
         bus_put_string(call, "DiscoveryProblem", jobs->discovery_problem);
 }
 
+static void put_active_host(struct bus_call *call, const struct store_active_host *host)
+{
+        bus_put_string(call, "Role", "active");
+        bus_put_string(call, "ActiveHost", host->name);
+        bus_put_number(call, "ActiveSinceUSec", host->since_us);
+}
+
 void control_get_status(void *userdata, struct bus_call *call)
 {
         const struct control *control = userdata;
@@ -117,6 +124,8 @@ void control_get_status(void *userdata, struct bus_call *call)
         bus_put_string(call, "Version", JOBWATCH_VERSION);
         bus_put_string(call, "Instance", control->parts.instance);
         bus_put_number(call, "StartedUSec", control->started_us);
+        if (facts.host != NULL)
+                put_active_host(call, facts.host);
         put_jobs(control, call, &facts.jobs);
         bus_put_count(call, "RequestsHourLimit", facts.config->limits.per_hour);
         put_tokens(call, &facts);

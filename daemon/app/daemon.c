@@ -2,13 +2,16 @@
 
 /*
  * Runs the event loop of all parts, and decides when the process ends: on SIGTERM or SIGINT, when all jobs
- * have ended, after the one round of --once, or when
- * --timeout expires.
+ * have ended, after the one round of --once, or when --timeout expires.
+ *
+ *      start ──> active ──the proof is lost──> standby ──the lock is taken──> active
+ *
+ * Each of these has an event loop and parts of its own, which end with it. So what is in memory of an active
+ * host is discarded as at an exit, and read again as at a start.
  */
 
 #include "app/daemon.h"
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +19,10 @@
 #include <unistd.h>
 
 #include "app/ending.h"
+#include "app/opening.h"
 #include "app/reload.h"
+#include "app/signals.h"
+#include "app/standby.h"
 #include "app/status_line.h"
 #include "app/status_text.h"
 #include "app/summary.h"
@@ -30,49 +36,21 @@
 /* How often the journal gets a summary. */
 #define SUMMARY_INTERVAL_US (1 * USEC_PER_DAY)
 
-/* How long the name on the bus is waited for at the start. */
-#define BUS_WAIT_US (1 * USEC_PER_SEC)
-
 struct daemon {
         struct parts parts;
         struct reload *reload;
+        uint64_t timeout_at_us; /* CLOCK_BOOTTIME; 0: there is none */
         sd_event_source *timeout;
         sd_event_source *summary;
         struct status_line *status;
-        struct ending ending; /* until it begins, every part exists and runs, whatever the state */
-        bool idle_reported;   /* that all jobs have ended */
-        bool reload_failed;   /* the last reload did */
-        bool state_slow;      /* writing to it makes no progress */
-        char *last_status;    /* STATUS= after the end; NULL: none */
+        struct ending ending;          /* until it begins, every part exists and runs, whatever the state */
+        bool idle_reported;            /* that all jobs have ended */
+        bool reload_failed;            /* the last reload did */
+        bool state_slow;               /* writing to it makes no progress */
+        struct store_active_host host; /* this one, if there are several */
+        bool stands_by;                /* this host is not active any more */
+        char *last_status;             /* STATUS= after the end; NULL: none */
 };
-
-/* ---- signals ---- */
-
-void signals_block(void)
-{
-        sigset_t signals;
-
-        (void)sigemptyset(&signals);
-        (void)sigaddset(&signals, SIGTERM);
-        (void)sigaddset(&signals, SIGINT);
-        (void)sigaddset(&signals, SIGHUP);
-        (void)sigaddset(&signals, SIGCHLD);
-        (void)sigprocmask(SIG_BLOCK, &signals, NULL);
-        (void)signal(SIGPIPE, SIG_IGN);
-}
-
-static int add_signal(struct daemon *daemon, int number, int64_t priority, sd_event_signal_handler_t handler)
-{
-        sd_event_source *source = NULL;
-
-        int r = sd_event_add_signal(daemon->parts.event, &source, number, handler, daemon);
-        if (r >= 0)
-                r = sd_event_source_set_priority(source, priority);
-        if (r >= 0)
-                r = sd_event_source_set_floating(source, true);
-        sd_event_source_unref(source);
-        return r;
-}
 
 /* ---- exit ---- */
 
@@ -81,6 +59,7 @@ static void end(struct daemon *daemon, enum exit_status status, bool wait_for_ho
 {
         daemon->timeout = sd_event_source_disable_unref(daemon->timeout);
         daemon->summary = sd_event_source_disable_unref(daemon->summary);
+        activity_stop(daemon->parts.activity);
         control_stop(daemon->parts.control);
         metrics_file_stop(daemon->parts.metrics_file);
         reload_stop(daemon->reload);
@@ -138,8 +117,10 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
         (void)source;
         struct daemon *daemon = userdata;
 
-        if (ending_has_begun(&daemon->ending))
+        if (ending_has_begun(&daemon->ending) && !daemon->stands_by)
                 return 0;
+        daemon->stands_by = false;
+        daemon->ending.status = EXIT_STATUS_SUCCESS;
         (void)sd_notify(false, "STOPPING=1");
         journal_print_about(daemon->parts.journal, LOG_INFO, MESSAGE_ID_STOPPING, 0, NULL,
                             "Received %s, stopping.", info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -162,6 +143,37 @@ static void on_timeout(void *userdata)
         end(daemon, EXIT_STATUS_TIMEOUT, false);
 }
 
+/* ---- several hosts ---- */
+
+static void on_renewed(void *userdata)
+{
+        struct daemon *daemon = userdata;
+
+        outbox_resume(daemon->parts.outbox);
+        monitor_resume(daemon->parts.monitor);
+}
+
+static void log_lost(const struct daemon *daemon, const char *reason)
+{
+        journal_print_about(daemon->parts.journal, LOG_WARNING, MESSAGE_ID_STANDING_BY, 0, NULL,
+                            "This host is not active any more: %s. It starts nothing, ends its hooks, and "
+                            "stands by.",
+                            reason);
+}
+
+static void on_lost(void *userdata, const char *reason)
+{
+        struct daemon *daemon = userdata;
+
+        if (ending_has_begun(&daemon->ending))
+                return;
+        log_lost(daemon, reason);
+        (void)sd_notify(false, "STATUS=standing by");
+        daemon->stands_by = true;
+        daemon->ending.stands_by = true;
+        end(daemon, EXIT_STATUS_STATE, true);
+}
+
 /* ---- status ---- */
 
 static struct status_facts collect_facts(struct daemon *daemon, uint64_t now_us)
@@ -174,6 +186,7 @@ static struct status_facts collect_facts(struct daemon *daemon, uint64_t now_us)
                 .state_slow = daemon->state_slow,
                 .state_disk_is_low = state_disk_is_low(daemon->parts.state),
                 .journal_stuck = journal_is_stuck(daemon->parts.journal),
+                .host = daemon->parts.activity != NULL ? &daemon->host : NULL,
                 .reload_failed = daemon->reload_failed,
                 .now_us = now_us,
                 .wall_us = clock_wall_us(),
@@ -257,30 +270,12 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
         return 0;
 }
 
-static int build_loop(struct daemon *daemon)
-{
-        int r;
-
-        r = sd_event_new(&daemon->parts.event);
-        if (r < 0)
-                return r;
-        /* A stop goes before all other sources, so that nothing new is started once it was asked for. */
-        r = add_signal(daemon, SIGTERM, SD_EVENT_PRIORITY_IMPORTANT, on_stop_signal);
-        if (r >= 0)
-                r = add_signal(daemon, SIGINT, SD_EVENT_PRIORITY_IMPORTANT, on_stop_signal);
-        if (r >= 0)
-                r = add_signal(daemon, SIGHUP, SD_EVENT_PRIORITY_NORMAL, on_reload_signal);
-        if (r < 0)
-                return r;
-        return sd_event_set_watchdog(daemon->parts.event, true);
-}
-
 static int add_timers(struct daemon *daemon)
 {
-        if (daemon->parts.options->timeout_us > 0) {
+        if (daemon->timeout_at_us > 0) {
                 daemon->timeout =
                         timer_new(daemon->parts.event, CLOCK_BOOTTIME, USEC_PER_MSEC, on_timeout, daemon);
-                timer_start(daemon->timeout, daemon->parts.options->timeout_us);
+                timer_start_at(daemon->timeout, daemon->timeout_at_us);
         }
         daemon->summary = timer_new(daemon->parts.event, CLOCK_BOOTTIME, USEC_PER_MIN, on_summary, daemon);
         timer_start(daemon->summary, SUMMARY_INTERVAL_US);
@@ -291,6 +286,10 @@ static int add_timers(struct daemon *daemon)
 
 static void log_start(struct daemon *daemon)
 {
+        if (daemon->parts.activity != NULL)
+                journal_print_about(daemon->parts.journal, LOG_NOTICE, MESSAGE_ID_ACTIVE, 0, NULL,
+                                    "This host is active: it has the lock of %s.",
+                                    config_state_place(daemon->parts.config));
         const struct monitor_counts counts = monitor_count(daemon->parts.monitor);
         const struct outbox_counts deliveries = outbox_count(daemon->parts.outbox);
 
@@ -323,52 +322,59 @@ static int start_writer(struct daemon *daemon)
         return 0;
 }
 
-/*
- * What is started after this service may call it, so clients are served when it is ready; not if the bus
- * takes its time.
- */
-static int run_until_settled(struct daemon *daemon)
+/* Between several hosts; a negative errno if this one is not active after all. */
+static int start_activity(struct daemon *daemon)
 {
-        const uint64_t end_us = clock_process_us() + BUS_WAIT_US;
+        const struct activity_parts activity = {
+                .event = daemon->parts.event,
+                .state = daemon->parts.state,
+                .on_renewed = on_renewed,
+                .on_lost = on_lost,
+                .userdata = daemon,
+        };
+        struct store *store = state_store(daemon->parts.state);
 
-        while (daemon->parts.control != NULL && !control_is_settled(daemon->parts.control)) {
-                uint64_t now_us = clock_process_us();
-                if (now_us >= end_us || sd_event_get_state(daemon->parts.event) == SD_EVENT_FINISHED)
-                        break;
-                int r = sd_event_run(daemon->parts.event, end_us - now_us);
-                if (r < 0)
-                        return r;
+        if (!store_is_shared(store))
+                return 0;
+        int r = activity_new(&activity, &daemon->parts.activity);
+        if (r >= 0)
+                r = store_get_active_host(store, &daemon->host);
+        if (r < 0) {
+                log_lost(daemon, store_error(store));
+                daemon->stands_by = true;
         }
-        return 0;
+        return r;
 }
 
-/* Returns the exit status. The loop has ended already if it was asked to end before READY. */
-static int run(struct daemon *daemon)
+static enum exit_status build(struct daemon *daemon, struct store *store)
 {
-        int status = EXIT_STATUS_SOFTWARE;
+        struct parts *parts = &daemon->parts;
 
-        if (sd_event_get_state(daemon->parts.event) != SD_EVENT_FINISHED) {
-                (void)sd_notify(false, "READY=1");
-                return sd_event_loop(daemon->parts.event);
-        }
-        int r = sd_event_get_exit_code(daemon->parts.event, &status);
-        return r < 0 ? r : status;
-}
-
-static enum exit_status build_and_run(struct daemon *daemon)
-{
-        int r = build_loop(daemon);
-
-        if (r < 0)
+        int r = signals_new_loop(&parts->event, on_stop_signal, on_reload_signal, daemon);
+        if (r >= 0)
+                r = state_use(parts->event, store, &parts->state);
+        if (r < 0) {
+                store_close(store);
                 return fail_with(daemon, "set up the event loop", r);
-        r = journal_start(daemon->parts.journal, daemon->parts.event);
+        }
+        state_measure(parts->state);
+        r = journal_start(parts->journal, parts->event);
         if (r < 0)
                 return fail_with(daemon, "start the log sender", r);
-        enum exit_status status = parts_build(&daemon->parts);
+        enum exit_status status = parts_build(parts);
+        if (start_activity(daemon) < 0)
+                return EXIT_STATUS_STATE;
+        return status;
+}
+
+static enum exit_status build_and_run(struct daemon *daemon, struct store *store)
+{
+        enum exit_status status = build(daemon, store);
+
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
         daemon->reload = reload_new(&daemon->parts, on_reload_end, daemon);
-        r = add_timers(daemon);
+        int r = add_timers(daemon);
         if (r < 0)
                 return fail_with(daemon, "start watching", r);
 
@@ -378,32 +384,37 @@ static enum exit_status build_and_run(struct daemon *daemon)
         r = start_writer(daemon);
         if (r < 0)
                 return fail_with(daemon, "start the state writer", r);
-        r = run_until_settled(daemon);
-        if (r >= 0)
-                r = run(daemon);
+        r = parts_run(&daemon->parts);
         return r >= 0 ? (enum exit_status)r : fail_with(daemon, "run the event loop", r);
 }
 
-enum exit_status daemon_run(const struct daemon_options *options, struct config *config,
-                            struct journal *journal)
+/*
+ * The run of an active host. The store is taken over. A reload replaces *config. Returns the exit status of
+ * the process, unless it stands by next.
+ */
+static enum exit_status run_active(const struct daemon_options *options, struct config **config,
+                                   struct journal *journal, struct store *store, uint64_t timeout_at_us,
+                                   bool *ret_stands_by)
 {
         struct daemon daemon = {
                 .parts = {
                         .options = options,
-                        .config = config_ref(config),
+                        .config = config_ref(*config),
                         .journal = journal,
                         .on_idle = on_idle,
                         .on_jobs_changed = on_jobs_changed,
                         .describe = describe_facts,
                         .userdata = &daemon,
                 },
+                .timeout_at_us = timeout_at_us,
                 .ending.journal = journal,
         };
 
-        enum exit_status status = build_and_run(&daemon);
-        (void)sd_notifyf(false, "STATUS=%s", daemon.last_status != NULL ? daemon.last_status : "");
+        enum exit_status status = build_and_run(&daemon, store);
+        if (!daemon.stands_by)
+                (void)sd_notifyf(false, "STATUS=%s", daemon.last_status != NULL ? daemon.last_status : "");
         free(daemon.last_status);
-        ending_finish(&daemon.ending);
+        bool is_sent = ending_finish(&daemon.ending);
         metrics_file_free(daemon.parts.metrics_file);
 
         /* Operations of the state end while the parts that have queued them exist. */
@@ -415,6 +426,41 @@ enum exit_status daemon_run(const struct daemon_options *options, struct config 
         sd_event_source_disable_unref(daemon.summary);
         status_line_free(daemon.status);
         reload_free(daemon.reload);
+        config_free(*config);
+        *config = config_ref(daemon.parts.config);
         parts_free(&daemon.parts);
+        *ret_stands_by = daemon.stands_by && is_sent;
+        return status;
+}
+
+static enum exit_status run_until_exit(const struct daemon_options *options, struct config **config,
+                                       struct journal *journal)
+{
+        const uint64_t timeout_at_us = options->timeout_us > 0 ? clock_boot_us() + options->timeout_us : 0;
+        struct store *store = NULL;
+        bool stands_by = false;
+
+        enum exit_status status = opening_open(options, *config, journal, &store, &stands_by);
+        while (status == EXIT_STATUS_SUCCESS) {
+                if (stands_by) {
+                        status = standby_run(options, config, journal, store, timeout_at_us, &store);
+                        if (store == NULL)
+                                return status;
+                }
+                status = run_active(options, config, journal, store, timeout_at_us, &stands_by);
+                if (!stands_by)
+                        return status;
+                status = opening_stand_by(options, *config, journal, &store);
+        }
+        return status;
+}
+
+enum exit_status daemon_run(const struct daemon_options *options, struct config *config,
+                            struct journal *journal)
+{
+        struct config *current = config_ref(config);
+
+        enum exit_status status = run_until_exit(options, &current, journal);
+        config_free(current);
         return status;
 }

@@ -11,9 +11,3 @@
  */
 enum exit_status daemon_run(const struct daemon_options *options, struct config *config,
                             struct journal *journal);
-
-/*
- * Blocks the signals that the loop handles. Call it before daemon_run() and before any thread is created: a
- * signal that arrives during the start is then handled once the loop runs, and threads inherit the mask.
- */
-void signals_block(void);

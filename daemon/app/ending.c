@@ -23,6 +23,9 @@
 #define HOOKS_TIMEOUT_US  (7 * USEC_PER_SEC)
 #define QUEUES_TIMEOUT_US (2 * USEC_PER_SEC)
 
+/* With several hosts: a statement that waits for a server has limits of its own, which are shorter. */
+#define STANDBY_TIMEOUT_US (30 * USEC_PER_SEC)
+
 /* For the last messages, when the time is over. */
 #define LOG_TIMEOUT_US (100 * USEC_PER_MSEC)
 
@@ -56,7 +59,9 @@ static int on_post(sd_event_source *source, void *userdata)
         (void)source;
         struct ending *ending = userdata;
 
-        if (ending->phase == ENDING_HOOKS && outbox_is_idle(ending->outbox))
+        /* A host that stands by records no results: another one may be active. */
+        if (ending->phase == ENDING_HOOKS &&
+            (ending->stands_by ? !outbox_is_busy(ending->outbox) : outbox_is_idle(ending->outbox)))
                 ending->phase = ENDING_QUEUES;
         if (ending->phase == ENDING_HOOKS || !state_is_idle(ending->state))
                 return 0;
@@ -64,7 +69,8 @@ static int on_post(sd_event_source *source, void *userdata)
                 return exit_loop(ending);
 
         if (ending->phase == ENDING_QUEUES) {
-                last_run_end(ending->state); /* whatever becomes of the journal */
+                if (!ending->stands_by)
+                        last_run_end(ending->state); /* whatever becomes of the journal */
                 ending->phase = ENDING_JOURNAL;
         } else if (journal_is_idle(ending->journal)) {
                 state_finish(ending->state);
@@ -80,9 +86,11 @@ void ending_begin(struct ending *ending, enum exit_status status, bool wait_for_
         ending->phase = wait_for_hooks ? ENDING_HOOKS : ENDING_QUEUES;
         ending->status = status;
         bool is_busy = wait_for_hooks && outbox_is_busy(ending->outbox);
-        int r = sd_event_add_time_relative(ending->event, &ending->timer, CLOCK_BOOTTIME,
-                                           is_busy ? HOOKS_TIMEOUT_US : QUEUES_TIMEOUT_US, USEC_PER_MSEC,
-                                           on_time, ending);
+        uint64_t span_us = ending->stands_by ? STANDBY_TIMEOUT_US
+                           : is_busy         ? HOOKS_TIMEOUT_US
+                                             : QUEUES_TIMEOUT_US;
+        int r = sd_event_add_time_relative(ending->event, &ending->timer, CLOCK_BOOTTIME, span_us,
+                                           USEC_PER_MSEC, on_time, ending);
         if (r >= 0)
                 r = sd_event_add_post(ending->event, &ending->post, on_post, ending);
         if (r < 0)
@@ -94,13 +102,13 @@ bool ending_has_begun(const struct ending *ending)
         return ending->phase != ENDING_NOT_BEGUN;
 }
 
-void ending_finish(struct ending *ending)
+bool ending_finish(struct ending *ending)
 {
         ending->timer = sd_event_source_disable_unref(ending->timer);
         ending->post = sd_event_source_disable_unref(ending->post);
-        (void)journal_stop(ending->journal, ending->is_overdue ? LOG_TIMEOUT_US : QUEUES_TIMEOUT_US);
+        bool is_sent = journal_stop(ending->journal, ending->is_overdue ? LOG_TIMEOUT_US : QUEUES_TIMEOUT_US);
         if (!ending->is_overdue || state_is_idle(ending->state))
-                return;
+                return is_sent;
         (void)fflush(stdout);
         _exit((int)ending->status);
 }

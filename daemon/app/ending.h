@@ -20,6 +20,7 @@ struct ending {
         struct state *state;
         struct outbox *outbox;
         struct bus_connection *bus;
+        bool stands_by; /* the process goes on, and what is in memory is discarded */
 
         /* Private; zero before the end. */
         enum {
@@ -43,7 +44,7 @@ void ending_begin(struct ending *ending, enum exit_status status, bool wait_for_
 bool ending_has_begun(const struct ending *ending);
 
 /*
- * To be called when the loop has exited, before any part is freed. Stops the log sender. If the time was over
- * and the writer of the state is stuck, the process ends here.
+ * To be called when the loop has exited, before any part is freed. Stops the log sender; returns whether it
+ * has sent everything. If the time was over and the writer of the state is stuck, the process ends here.
  */
-void ending_finish(struct ending *ending);
+bool ending_finish(struct ending *ending);

@@ -1,57 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Builds the parts of the daemon, each after those that it uses, and connects them. */
+/* Builds the parts of an active daemon, each after those that it uses, and connects them. */
 
 #include "app/parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 
-#include "app/check.h"
 #include "app/exit_status.h"
-#include "journal/message_ids.h"
+#include "platform/clock.h"
 #include "util/cleanup.h"
 #include "util/text.h"
+#include "util/timespan.h"
+
+/* How long the name on the bus is waited for at the start. */
+#define BUS_WAIT_US (1 * USEC_PER_SEC)
 
 DEFINE_CLEANUP(char, secret_free)
 DEFINE_CLEANUP(struct outbox_load, outbox_load_free)
-
-/* Reads the password of the database, if there is one. */
-static int read_password(const struct config *config, char **ret_password, char **ret_message)
-{
-        const struct credential credential = state_credential(config);
-
-        return credential.source[0] != '\0' ? credential_read(&credential, ret_password, ret_message) : 0;
-}
-
-static enum exit_status open_state(struct parts *parts)
-{
-        const struct config *config = parts->config;
-        CLEANUP(cleanup_free) char *message = NULL;
-        CLEANUP(cleanup_secret_free) char *password = NULL;
-        bool has_database = config->state_database[0] != '\0';
-
-        int r = has_database ? read_password(config, &password, &message) : 0;
-        if (r < 0) {
-                journal_print_about(parts->journal, LOG_ERR, MESSAGE_ID_MISSING_CREDENTIAL, 0, NULL, "%s.",
-                                    message);
-                return EXIT_STATUS_CONFIG;
-        }
-        free(message); /* a warning, which has been logged */
-        message = NULL;
-        const struct store_database database = {
-                .uri = config->state_database,
-                .password = password,
-                .instance = parts->options->instance,
-        };
-        r = state_open(parts->event, config_state_directory(config), has_database ? &database : NULL,
-                       &message, &parts->state);
-        if (r >= 0)
-                return EXIT_STATUS_SUCCESS;
-        journal_print(parts->journal, LOG_ERR, "%s", message != NULL ? message : strerror(-r));
-        return EXIT_STATUS_STATE;
-}
 
 /* ---- the connection to the API ---- */
 
@@ -97,6 +65,20 @@ static enum exit_status open_connection(struct parts *parts)
 
 /* ---- the others ---- */
 
+static bool may_act(void *userdata)
+{
+        const struct parts *parts = userdata;
+
+        return activity_is_proven(parts->activity);
+}
+
+static void on_idle(void *userdata)
+{
+        const struct parts *parts = userdata;
+
+        parts->on_idle(parts->userdata);
+}
+
 /* -EINVAL: a file of a hook cannot be used, which was logged. */
 static int build_outbox(struct parts *parts)
 {
@@ -115,8 +97,9 @@ static int build_outbox(struct parts *parts)
                 .bus = parts->bus,
                 .config = parts->config,
                 .once = parts->options->once,
-                .on_idle = parts->on_idle,
-                .userdata = parts->userdata,
+                .may_start = may_act,
+                .on_idle = on_idle,
+                .userdata = parts,
         };
         return outbox_new(&outbox, load, &parts->outbox);
 }
@@ -129,13 +112,6 @@ static bool reread_token(void *userdata)
                 return false;
         journal_print(parts->journal, LOG_NOTICE, "The API token has been replaced. Using the new one.");
         return true;
-}
-
-static void on_nothing_left(void *userdata)
-{
-        const struct parts *parts = userdata;
-
-        parts->on_idle(parts->userdata);
 }
 
 static int build_monitor(struct parts *parts)
@@ -153,20 +129,17 @@ static int build_monitor(struct parts *parts)
                 .config = parts->config,
                 .once = parts->options->once,
                 .report = parts->options->once,
-                .on_idle = on_nothing_left,
+                .on_idle = on_idle,
+                .may_send = may_act,
                 .reread_token = reread_token,
                 .userdata = parts,
         };
         return monitor_new(&monitor, &parts->monitor);
 }
 
-/*
- * Both show how the service is. Services have a D-Bus API; by hand it is there if a name is given, which is
- * not that of the service.
- */
-static int build_observers(struct parts *parts)
+static struct control_parts describe_parts(struct parts *parts)
 {
-        const struct control_parts control = {
+        return (struct control_parts){
                 .event = parts->event,
                 .bus = parts->bus,
                 .state = parts->state,
@@ -177,26 +150,41 @@ static int build_observers(struct parts *parts)
                 .config = &parts->config,
                 .instance = parts->options->instance,
                 .describe = parts->describe,
+                .describe_standby = parts->describe_standby,
                 .on_jobs_changed = parts->on_jobs_changed,
                 .userdata = parts->userdata,
         };
+}
+
+/*
+ * Services have a D-Bus API; by hand it is there if a name is given, which is not that of the service.
+ */
+static int build_control(struct parts *parts)
+{
+        const struct control_parts control = describe_parts(parts);
+
+        if (control.instance == NULL && getenv("NOTIFY_SOCKET") == NULL)
+                return 0;
+        return control_new(&control, &parts->control);
+}
+
+/* Both show how the service is. */
+static int build_observers(struct parts *parts)
+{
+        const struct control_parts control = describe_parts(parts);
 
         if (parts->options->once)
                 return 0;
         parts->metrics_file = metrics_file_new(&control);
-        if (control.instance == NULL && getenv("NOTIFY_SOCKET") == NULL)
-                return 0;
-        return control_new(&control, &parts->control);
+        return build_control(parts);
 }
 
 /* ---- all ---- */
 
 enum exit_status parts_build(struct parts *parts)
 {
-        enum exit_status status = open_state(parts);
+        enum exit_status status = open_connection(parts);
 
-        if (status == EXIT_STATUS_SUCCESS)
-                status = open_connection(parts);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
         int r = build_outbox(parts);
@@ -204,13 +192,56 @@ enum exit_status parts_build(struct parts *parts)
                 return EXIT_STATUS_CONFIG;
         if (r >= 0)
                 r = build_monitor(parts);
-        if (r >= 0) {
+        if (r >= 0)
                 r = build_observers(parts);
-        }
         if (r >= 0)
                 return EXIT_STATUS_SUCCESS;
         journal_print(parts->journal, LOG_ERR, "Cannot start watching: %s. Exiting.", strerror(-r));
         return EXIT_STATUS_SOFTWARE;
+}
+
+int parts_build_standby(struct parts *parts)
+{
+        int r = bus_connection_new(parts->event, &parts->bus);
+
+        return r < 0 ? r : build_control(parts);
+}
+
+/* ---- the run ---- */
+
+/*
+ * What is started after this service may call it, so clients are served when it is ready; not if the bus
+ * takes its time.
+ */
+static int run_until_settled(struct parts *parts)
+{
+        const uint64_t end_us = clock_process_us() + BUS_WAIT_US;
+
+        while (parts->control != NULL && !control_is_settled(parts->control)) {
+                uint64_t now_us = clock_process_us();
+                if (now_us >= end_us || sd_event_get_state(parts->event) == SD_EVENT_FINISHED)
+                        break;
+                int r = sd_event_run(parts->event, end_us - now_us);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* The loop has ended already if it was asked to end before READY. */
+int parts_run(struct parts *parts)
+{
+        int code = 0;
+
+        int r = run_until_settled(parts);
+        if (r < 0)
+                return r;
+        if (sd_event_get_state(parts->event) != SD_EVENT_FINISHED) {
+                (void)sd_notify(false, "READY=1");
+                return sd_event_loop(parts->event);
+        }
+        r = sd_event_get_exit_code(parts->event, &code);
+        return r < 0 ? r : code;
 }
 
 void parts_free(struct parts *parts)
@@ -220,6 +251,7 @@ void parts_free(struct parts *parts)
         recorder_free(parts->recorder);
         outbox_free(parts->outbox);
         control_free(parts->control); /* its calls ended with the parts that they waited for */
+        activity_free(parts->activity);
         bus_connection_free(parts->bus);
         api_connection_close(&parts->connection);
         sd_event_unref(parts->event);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <systemd/sd-event.h>
 
+#include "app/activity.h"
 #include "app/api_connection.h"
 #include "app/control.h"
 #include "app/daemon_options.h"
@@ -14,9 +15,9 @@
 #include "monitor/recorder.h"
 #include "state/state.h"
 
-/* The parts of the daemon. */
+/* The parts of the daemon. On a host that stands by there is neither a monitor nor what it works with. */
 struct parts {
-        /* These are set before the others are built. */
+        /* These are set before the others are built; then the state, and with several hosts, the activity. */
         const struct daemon_options *options;
         struct config *config; /* a reference; a reload replaces it */
         struct journal *journal;
@@ -26,9 +27,11 @@ struct parts {
         void (*on_idle)(void *userdata);
         void (*on_jobs_changed)(void *userdata);
         struct status_facts (*describe)(void *userdata);
+        struct standby_facts (*describe_standby)(void *userdata); /* only on a host that stands by */
         void *userdata;
 
         struct state *state;
+        struct activity *activity; /* NULL: there is only one host */
         struct api_connection connection;
         struct api_connection_parts api; /* for each; `config` and `tokens` are its own */
         struct bus_connection *bus;
@@ -39,8 +42,15 @@ struct parts {
         struct metrics_file *metrics_file; /* NULL with `once` */
 };
 
-/* Builds all parts; errors are logged. Then, or after a failure, parts_free() is to follow. */
+/* Builds the other parts of an active daemon; errors are logged. Then, or after a failure, parts_free() is to
+ * follow. */
 enum exit_status parts_build(struct parts *parts);
+
+/* The same on a host that stands by: only what shows that. Returns 0 or a negative errno. */
+int parts_build_standby(struct parts *parts);
+
+/* Runs the loop, and says READY=1. Returns the exit code of the loop or a negative errno. */
+int parts_run(struct parts *parts);
 
 /* Frees what exists of the parts but the state, which was closed before, and metrics_file. */
 void parts_free(struct parts *parts);

@@ -204,6 +204,19 @@ static void apply(struct reload *reload)
         end_reload(reload, true);
 }
 
+/* Nothing uses it yet on a host that stands by. */
+static void adopt(struct reload *reload, struct config *config)
+{
+        struct parts *parts = reload->parts;
+
+        journal_set(parts->journal, &config->log);
+        config_free(parts->config);
+        parts->config = config;
+        journal_print_about(parts->journal, LOG_INFO, MESSAGE_ID_RELOADED, 0, NULL,
+                            "Configuration reloaded. It takes effect when this host becomes active.");
+        end_reload(reload, true);
+}
+
 /* ---- the operation ---- */
 
 static int loading_run(struct state_operation *operation, struct store *store)
@@ -254,6 +267,10 @@ void reload_request(struct reload *reload)
         struct config *config = load_config(parts, &errors);
         if (config == NULL) {
                 refuse(reload, errors, "");
+                return;
+        }
+        if (parts->monitor == NULL) {
+                adopt(reload, config);
                 return;
         }
         monitor_prepare(parts->monitor, config);

@@ -122,3 +122,27 @@ char *status_text(const struct status_facts *facts)
                 memory_exhausted();
         return text;
 }
+
+/* ---- standing by ---- */
+
+static char *host_text(const struct store_active_host *host)
+{
+        const time_t at = (time_t)(host->since_us / USEC_PER_SEC);
+        char text[sizeof("2026-01-01 00:00:00")] = "";
+        struct tm local;
+
+        if (localtime_r(&at, &local) != NULL)
+                (void)strftime(text, sizeof(text), "%F %T", &local);
+        return format_message("standing by: %s is active since %s", host->name, text);
+}
+
+char *standby_text(const struct standby_facts *facts)
+{
+        if (facts->error != NULL)
+                return format_message("standing by: the database cannot be used: %s", facts->error);
+        if (!facts->is_known)
+                return format_message("standing by");
+        if (facts->host.name[0] == '\0' || facts->host.is_gone)
+                return format_message("standing by: no host is active");
+        return host_text(&facts->host);
+}

@@ -242,6 +242,7 @@ static const char *const error_names[] = {
         [BUS_NO_SUCH_DELIVERY] = "org.jobwatchd1.Error.NoSuchDelivery",
         [BUS_BUSY] = BUS_ERROR_BUSY,
         [BUS_STATE_UNAVAILABLE] = "org.jobwatchd1.Error.StateUnavailable",
+        [BUS_STANDBY] = "org.jobwatchd1.Error.Standby",
         [BUS_API_UNAVAILABLE] = "org.jobwatchd1.Error.ApiUnavailable",
         [BUS_SIGN_IN_REFUSED] = "org.jobwatchd1.Error.SignInRefused",
         [BUS_CODE_REQUIRED] = "org.jobwatchd1.Error.CodeRequired",

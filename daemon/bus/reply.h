@@ -50,6 +50,7 @@ enum bus_error {
         BUS_NO_SUCH_DELIVERY,
         BUS_BUSY,
         BUS_STATE_UNAVAILABLE,
+        BUS_STANDBY,
         BUS_API_UNAVAILABLE,
         BUS_SIGN_IN_REFUSED,
         BUS_CODE_REQUIRED,

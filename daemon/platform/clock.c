@@ -22,6 +22,11 @@ uint64_t clock_wall_us(void)
         return clock_us(CLOCK_REALTIME);
 }
 
+uint64_t clock_boot_us(void)
+{
+        return clock_us(CLOCK_BOOTTIME);
+}
+
 /* The wall clock minus CLOCK_BOOTTIME at the first call; may wrap, and then so does the sum. */
 static uint64_t process_offset_us;
 

@@ -10,6 +10,9 @@
  */
 uint64_t clock_wall_us(void);
 
+/* Returns CLOCK_BOOTTIME in microseconds, which goes on while the machine is suspended. Any thread. */
+uint64_t clock_boot_us(void);
+
 /*
  * Returns the wall clock of the first call plus CLOCK_BOOTTIME since then, in microseconds: for stored times
  * that this process compares. Setting the wall clock does not change it. The next process starts again from

@@ -45,6 +45,7 @@ struct state {
         struct worker *worker;
         atomic_bool disk_is_low;         /* this and the next are as of the last transaction */
         atomic_uint_fast64_t used_bytes; /* of the store */
+        atomic_uint_fast64_t proved_us;  /* see state_proved_us() */
         struct histogram commit_durations;
         struct state_operation closing; /* the last one; see state_finish() */
         bool started, finishing;
@@ -104,6 +105,7 @@ static void note_commit(struct state *state, uint64_t started_us)
 static struct work *run_group(struct state *state, struct work *first, int *ret_r)
 {
         struct work *end = first;
+        const uint64_t begun_us = clock_boot_us();
         bool writes = false;
         size_t count = 0;
 
@@ -120,6 +122,8 @@ static struct work *run_group(struct state *state, struct work *first, int *ret_
                  !store_batch_is_full(state->store));
         uint64_t started_us = clock_process_us();
         *ret_r = store_batch_end(state->store, true);
+        if (*ret_r >= 0)
+                atomic_store(&state->proved_us, begun_us);
         if (*ret_r >= 0 && writes)
                 note_commit(state, started_us);
         atomic_store(&state->disk_is_low, store_disk_is_low(state->store));
@@ -301,6 +305,11 @@ uint64_t state_used_bytes(const struct state *state)
         return atomic_load(&state->used_bytes);
 }
 
+uint64_t state_proved_us(const struct state *state)
+{
+        return atomic_load(&state->proved_us);
+}
+
 const struct histogram *state_commit_durations(const struct state *state)
 {
         return &state->commit_durations;
@@ -396,18 +405,35 @@ void state_put_value(struct state *state, const char *key, const void *data, siz
 
 /* ---- life ---- */
 
-int state_open(sd_event *event, const char *directory, const struct store_database *database,
-               char **ret_message, struct state **ret_state)
+DEFINE_CLEANUP(struct store, store_close)
+
+void state_measure(struct state *state)
 {
-        CLEANUP(cleanup_state_close) struct state *state = memory_need(calloc(1, sizeof(*state)));
-        int r = database != NULL ? store_open_database(directory, database, ret_message, &state->store)
-                                 : store_open(directory, ret_message, &state->store);
-        if (r < 0)
-                return r;
-        state->disk_is_low = store_disk_is_low(state->store);
         uint64_t used = 0;
+
+        assert(!state->started);
+        state->disk_is_low = store_disk_is_low(state->store);
         (void)store_used_bytes(state->store, &used);
         state->used_bytes = used;
+}
+
+int state_open(sd_event *event, const char *directory, char **ret_message, struct state **ret_state)
+{
+        CLEANUP(cleanup_store_close) struct store *store = NULL;
+
+        int r = store_open(directory, ret_message, &store);
+        if (r >= 0)
+                r = state_use(event, store, ret_state);
+        if (r < 0)
+                return r;
+        store = NULL;
+        state_measure(*ret_state);
+        return 0;
+}
+
+int state_use(sd_event *event, struct store *store, struct state **ret_state)
+{
+        CLEANUP(cleanup_state_close) struct state *state = memory_need(calloc(1, sizeof(*state)));
         const struct worker_parts parts = {
                 .event = event,
                 .name = "state",
@@ -415,9 +441,11 @@ int state_open(sd_event *event, const char *directory, const struct store_databa
                 .on_idle = on_idle,
                 .userdata = state,
         };
-        r = worker_new(&parts, &state->worker);
+
+        int r = worker_new(&parts, &state->worker);
         if (r < 0)
                 return r;
+        state->store = store;
         state->slow_timer = timer_new(event, CLOCK_MONOTONIC, SLOW_US / 10, on_slow_time, state);
         *ret_state = STEAL_POINTER(state);
         return 0;
@@ -441,17 +469,22 @@ int state_start(struct state *state)
         return r;
 }
 
-struct state *state_close(struct state *state)
+struct store *state_release(struct state *state)
 {
-        if (state == NULL)
-                return NULL;
         state->on_slow = NULL;
         if (state->worker != NULL && !state->finishing)
                 flush_marks(state);
         worker_free(state->worker);
         free(state->marks);
         sd_event_source_disable_unref(state->slow_timer);
-        store_close(state->store);
+        struct store *store = state->store;
         free(state);
+        return store;
+}
+
+struct state *state_close(struct state *state)
+{
+        if (state != NULL)
+                store_close(state_release(state));
         return NULL;
 }

@@ -15,9 +15,17 @@
  */
 struct state;
 
-/* As store_open(), or with a `database` as store_open_database(). */
-int state_open(sd_event *event, const char *directory, const struct store_database *database,
-               char **ret_message, struct state **ret_state);
+/* As store_open(). */
+int state_open(sd_event *event, const char *directory, char **ret_message, struct state **ret_state);
+
+/* The state is this store, which is taken over, unless the result is a negative errno. Nothing is read. */
+int state_use(sd_event *event, struct store *store, struct state **ret_state);
+
+/* Finds out how large the state is; after state_use() that is not known. Before state_start(). */
+void state_measure(struct state *state);
+
+/* As state_close(), but returns the store, open as it is. */
+struct store *state_release(struct state *state);
 
 /* The store, for reading and writing at once. Must not be called after state_start(). */
 struct store *state_store(struct state *state);
@@ -77,6 +85,12 @@ bool state_disk_is_low(const struct state *state);
 
 /* The bytes of the state that are in use after the last transaction: see store_used_bytes(). Any thread. */
 uint64_t state_used_bytes(const struct state *state);
+
+/*
+ * When the newest transaction that was committed had been begun, by CLOCK_BOOTTIME; 0: none. Of a store
+ * that is shared this proves that this host was active then. Called from the loop.
+ */
+uint64_t state_proved_us(const struct state *state);
 
 /* How long it took to write each transaction since the start. Borrowed. */
 const struct histogram *state_commit_durations(const struct state *state);

@@ -47,21 +47,47 @@ struct store_database {
         const char *uri;      /* postgresql://…, without a password */
         const char *password; /* NULL: none is given to the server */
         const char *instance; /* several may share a database; NULL: the one without a name */
+        const char *host;     /* the name of this host */
+        unsigned wait_s;      /* the active host must have been gone for so many seconds; 0: not active */
+        bool stands_by;       /* the lock is not taken at once: see store_take_over() */
 };
 
 /*
  * Opens the state of an instance in a database; only what is of this host (STORE_HOST_KEY) is in the
  * directory. As store_open(), and
- *  - another process or host uses the state: -EBUSY
+ *  - another process or host uses the state: -EBUSY, but not with `stands_by`
  *  - the server cannot be reached: -EIO; it refuses the role, or the role has not the rights: -EACCES
  *  - a table is missing or was altered: -EUCLEAN
  *  - the server is too old, or it is a connection pooler, or the schema is newer: -EOPNOTSUPP
  *  - the module for it is not installed: -ENOPKG
  * A connection that is lost later is opened again by the next call. A call waits for the server for some
  * seconds only. If another host has used the state since, all calls fail with -ESTALE.
+ *
+ * With `stands_by` the first call opens the connection, and nothing can be written before store_take_over().
  */
 int store_open_database(const char *directory, const struct store_database *database, char **ret_message,
                         struct store **ret_store);
+
+#define STORE_HOST_SIZE 65 /* of the name of a host, with its NUL */
+
+/* The host that an instance is active on, or was last. */
+struct store_active_host {
+        char name[STORE_HOST_SIZE]; /* "": on none so far */
+        uint64_t since_us;          /* CLOCK_REALTIME */
+        bool is_gone;               /* it has written nothing for some seconds */
+};
+
+/* Whether several hosts share the state, one of which is active. */
+bool store_is_shared(const struct store *store);
+
+/*
+ * Tries to become the active host. Returns 1 if this host is it, 0 if another one is, or a negative errno as
+ * store_open_database() does. Must not be called in a batch.
+ */
+int store_take_over(struct store *store);
+
+/* The active host of a store that is shared. Returns 0 or a negative errno. */
+int store_get_active_host(struct store *store, struct store_active_host *ret_host);
 
 /* The file of the module for database servers, malloc()ed; it need not be there. */
 char *store_module_file(void);

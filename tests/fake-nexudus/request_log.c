@@ -187,6 +187,7 @@ static void add_line(struct buffer *line, const struct request_log *log, const s
         buffer_add_format(line, ",\"status\":%u,\"bytes\":%" PRIu64 ",\"connection\":%" PRIu64,
                           exchange->status, exchange->sent, exchange->connection_number);
         add_header(line, exchange, "user_agent", "User-Agent");
+        add_header(line, exchange, "host", "Host");
         add_header(line, exchange, "accept", "Accept");
         add_header(line, exchange, "accept_encoding", "Accept-Encoding");
         add_header(line, exchange, "client_id", "client_id");

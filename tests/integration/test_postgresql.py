@@ -90,7 +90,7 @@ class Running(PostgresqlTest):
                              "JOIN events AS e ON event = sequence WHERE kind = 'changed'")
         self.assertEqual(delivered, "11|changed|done|1")
 
-    def test_a_second_one_does_not_start(self):
+    def test_a_second_one_does_not_poll_once(self):
         daemon = self.start()
         daemon.wait_for(r"jobwatchd .* started: .*state in postgresql://jobwatchd@")
         other = self.directory / "other"

@@ -328,7 +328,7 @@ void daemon_start(struct sim *sim)
 
         expect_run(sim);
         sim->config = configure(sim);
-        int r = state_open(event, "", NULL, &message, &sim->state);
+        int r = state_open(event, "", &message, &sim->state);
         if (r < 0)
                 abort();
         sim->recorder = recorder_new(event, sim->state, (struct outbox *)sim, journal, sim->config);

@@ -42,6 +42,11 @@ uint64_t clock_process_us(void)
         return simulated->now_us;
 }
 
+uint64_t clock_boot_us(void)
+{
+        return simulated->now_us;
+}
+
 uint64_t random_u64(void)
 {
         return chance(simulated);

@@ -343,7 +343,7 @@ static void start(struct monitor_test *test, const struct monitor_options *optio
         write_config(test, options);
         test->parts.config = load_config(test);
         assert_int_equal(journal_open(&settings, &test->journal), 0);
-        assert_int_equal(state_open(test->event, test->files->directory, NULL, &message, &test->state), 0);
+        assert_int_equal(state_open(test->event, test->files->directory, &message, &test->state), 0);
         build(test, options->once);
         assert_int_equal(recorder_replay(test->recorder), 0);
         monitor_start(test->monitor);

@@ -34,8 +34,7 @@ static inline void open_state(struct outbox_test *test)
 {
         char *message = NULL;
 
-        assert_int_equal(state_open(test->hook->event, test->files->directory, NULL, &message, &test->state),
-                         0);
+        assert_int_equal(state_open(test->hook->event, test->files->directory, &message, &test->state), 0);
 }
 
 static inline int setup(void **context)

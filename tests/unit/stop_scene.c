@@ -8,6 +8,7 @@
 #include "stop_scene_files.h"
 
 #include "app/daemon.h"
+#include "app/signals.h"
 #include "config/config_load.h"
 #include "delivery/hook_setup.h"
 #include "http/http.h"

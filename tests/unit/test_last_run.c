@@ -38,7 +38,7 @@ static void begin(struct run *run)
 {
         char *message = NULL;
 
-        assert_int_equal(state_open(run->event, run->files->directory, NULL, &message, &run->state), 0);
+        assert_int_equal(state_open(run->event, run->files->directory, &message, &run->state), 0);
 }
 
 /* The process ends, properly or not, and there is another one at this time. */

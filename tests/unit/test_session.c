@@ -159,7 +159,7 @@ static void begin(struct session_test *test)
 
         assert_int_equal(http_client_new(test->event, &http, &test->client), 0);
         test->nexudus = nexudus_new(test->client, &api);
-        assert_int_equal(state_open(test->event, test->files->directory, NULL, &message, &test->state), 0);
+        assert_int_equal(state_open(test->event, test->files->directory, &message, &test->state), 0);
         char *stored = session_load(state_store(test->state), test->config);
         const struct session_parts parts = {
                 .event = test->event,

@@ -58,8 +58,7 @@ static int setup(void **state)
         assert_int_equal(fixture_setup((void **)&bench->fixture), 0);
         fixture_close(bench->fixture);
         assert_true(sd_event_new(&bench->event) >= 0);
-        assert_int_equal(state_open(bench->event, bench->fixture->directory, NULL, &message, &bench->state),
-                         0);
+        assert_int_equal(state_open(bench->event, bench->fixture->directory, &message, &bench->state), 0);
         *state = bench;
         return 0;
 }

@@ -30,7 +30,7 @@ static int setup(void **context)
         test->files = files;
         fixture_close(test->files);
         assert_true(sd_event_new(&test->event) >= 0);
-        assert_int_equal(state_open(test->event, test->files->directory, NULL, &message, &test->state), 0);
+        assert_int_equal(state_open(test->event, test->files->directory, &message, &test->state), 0);
         test->store = token_store_new(test->event, test->state, KEY);
         *context = test;
         return 0;

@@ -31,10 +31,13 @@ struct query {
 struct postgresql {
         struct store store;
         PGconn *connection; /* NULL: there is none */
-        char *uri, *password, *instance;
+        char *uri, *password, *instance, *host;
+        unsigned wait_s; /* see struct store_database */
         struct query queries[STATEMENT_COUNT];
         int64_t number;         /* of the instance, in the table of all */
-        int64_t epoch;          /* 0: the state has not been opened yet */
+        bool stands_by;         /* this host is not the active one: it only reads */
+        bool has_tables;        /* they are there, and of this version: the statements are prepared */
+        int64_t epoch;          /* of this host; 0: it has not been active yet */
         bool in_transaction;    /* the connection must not be replaced by another one */
         bool in_savepoint;      /* an error does not end the transaction */
         bool savepoint_is_kept; /* its end has not been sent yet */

@@ -73,9 +73,9 @@ static int begin(struct store *store)
                 "BEGIN; UPDATE jobwatchd.instance SET seen = now() WHERE number = %lld AND epoch = %lld",
                 (long long)postgresql->number, (long long)postgresql->epoch);
         postgresql->in_transaction = true;
-        r = postgresql_execute(postgresql, sql, &result);
-        if (r >= 0 && strcmp(PQcmdTuples(result), "1") != 0)
-                r = store_fail(store, -ESTALE, "another host has taken over the state; restart the service");
+        r = postgresql_execute(postgresql, postgresql->stands_by ? "BEGIN READ ONLY" : sql, &result);
+        if (r >= 0 && !postgresql->stands_by && strcmp(PQcmdTuples(result), "1") != 0)
+                r = store_fail(store, -ESTALE, TAKEN_OVER);
         if (r < 0)
                 rollback(store);
         postgresql->transaction = 0;
@@ -145,6 +145,8 @@ static int prepare(struct store *store, enum statement which, struct query **ret
         struct postgresql *postgresql = postgresql_of(store);
 
         int r = session_connect(postgresql);
+        if (r >= 0 && !postgresql->has_tables)
+                r = store_fail(store, -EOPNOTSUPP, "its tables are those of another version of jobwatchd");
         if (r >= 0)
                 *ret_query = &postgresql->queries[which];
         return r;
@@ -198,6 +200,18 @@ static bool tidy(struct store *store)
         return false;
 }
 
+/* ---- several hosts ---- */
+
+static int take_over(struct store *store)
+{
+        return session_take_over(postgresql_of(store));
+}
+
+static int active_host(struct store *store, struct store_active_host *ret_host)
+{
+        return session_active_host(postgresql_of(store), ret_host);
+}
+
 /* ---- opening and closing ---- */
 
 static struct store *close_store(struct store *store)
@@ -212,6 +226,7 @@ static struct store *close_store(struct store *store)
         free(postgresql->password);
         free(postgresql->uri);
         free(postgresql->instance);
+        free(postgresql->host);
         free(postgresql);
         return NULL;
 }
@@ -240,6 +255,8 @@ static const struct engine postgresql_engine = {
         .used_bytes = used_bytes,
         .disk_is_low = disk_is_low,
         .tidy = tidy,
+        .take_over = take_over,
+        .active_host = active_host,
 };
 
 static int refuse(const struct postgresql *postgresql, int r, char **ret_message)
@@ -283,9 +300,12 @@ static int open_database(const struct store_database *database, char **ret_messa
         postgresql->instance = memory_need(strdup(database->instance != NULL ? database->instance : ""));
         if (database->password != NULL)
                 postgresql->password = memory_need(strdup(database->password));
+        postgresql->host = memory_need(strdup(database->host != NULL ? database->host : ""));
+        postgresql->wait_s = database->wait_s;
+        postgresql->stands_by = database->stands_by;
         postgresql->used_is_stale = true;
 
-        int r = session_connect(postgresql);
+        int r = database->stands_by ? 0 : session_connect(postgresql);
         if (r < 0) {
                 r = refuse(postgresql, r, ret_message);
                 close_store(store);

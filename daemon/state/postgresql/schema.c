@@ -111,7 +111,8 @@ static const char *const migrations[] = {
         "CREATE TABLE IF NOT EXISTS jobwatchd.instance (number integer GENERATED ALWAYS AS IDENTITY "        \
         "PRIMARY KEY, "                                                                                      \
         "name text NOT NULL UNIQUE, version bigint NOT NULL DEFAULT 0, epoch bigint NOT NULL DEFAULT 0, "    \
-        "seen timestamptz NOT NULL DEFAULT now()); COMMIT"
+        "seen timestamptz NOT NULL DEFAULT now(), since timestamptz NOT NULL DEFAULT now(), "                \
+        "host text NOT NULL DEFAULT ''); COMMIT"
 
 /* In a transaction that an error has ended or will end. */
 static int roll_back(struct postgresql *postgresql, int r)
@@ -184,7 +185,7 @@ static int migrate(struct postgresql *postgresql, int64_t version)
         return r < 0 ? roll_back(postgresql, r) : 0;
 }
 
-int schema_use(struct postgresql *postgresql)
+static int read_version(struct postgresql *postgresql, int64_t *ret_version)
 {
         int64_t version = 0;
         char sql[128];
@@ -201,11 +202,35 @@ int schema_use(struct postgresql *postgresql)
                         (long long)version, (long long)SCHEMA_VERSION);
                 return -EOPNOTSUPP;
         }
-        if (version < SCHEMA_VERSION) {
-                r = migrate(postgresql, version);
-                if (r < 0)
-                        return r;
-        }
+        *ret_version = version;
+        return 0;
+}
+
+static int set_path(struct postgresql *postgresql)
+{
+        char sql[64];
+
         (void)snprintf(sql, sizeof(sql), "SET search_path = jobwatchd_%lld", (long long)postgresql->number);
         return postgresql_execute(postgresql, sql, NULL);
+}
+
+int schema_find_current(struct postgresql *postgresql)
+{
+        int64_t version = 0;
+
+        int r = read_version(postgresql, &version);
+        if (r < 0 || version < SCHEMA_VERSION)
+                return r;
+        r = set_path(postgresql);
+        return r < 0 ? r : 1;
+}
+
+int schema_use(struct postgresql *postgresql)
+{
+        int64_t version = 0;
+
+        int r = read_version(postgresql, &version);
+        if (r >= 0 && version < SCHEMA_VERSION)
+                r = migrate(postgresql, version);
+        return r < 0 ? r : set_path(postgresql);
 }

@@ -13,3 +13,6 @@ int schema_find(struct postgresql *postgresql);
 
 /* Creates the tables of the instance, or those of later versions, and uses them. The instance is locked. */
 int schema_use(struct postgresql *postgresql);
+
+/* Uses the tables of the instance, if they are there and of this version: returns 1, else 0. */
+int schema_find_current(struct postgresql *postgresql);

@@ -5,19 +5,24 @@
  * What protects the state is the epoch: each transaction begins with a statement that finds no row if another
  * host has raised it.
  *
- * The limits are for each session, and read back, since a pooler may ignore them. The limit of idle sessions
- * is not among them: it needs a heartbeat.
+ *      standing by --session_take_over(): the lock, then a higher epoch--> active
+ *
+ * The limits are for each session, and read back, since a pooler may ignore them. A session that is idle for
+ * 8 s ends, for its process may be frozen; so an active host needs a heartbeat, and one that stands by tries
+ * the lock more often than that.
  */
 
 #include "state/postgresql/session.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "platform/clock.h"
 #include "state/postgresql/queries.h"
 #include "state/postgresql/schema.h"
+#include "util/message.h"
 #include "util/timespan.h"
 
 #define OLDEST_VERSION 140000
@@ -30,9 +35,19 @@
 
 #define SETTINGS                                                                                             \
         "SET statement_timeout = '8s'; SET idle_in_transaction_session_timeout = '8s'; "                     \
-        "SET client_connection_check_interval = '2s'; SET tcp_keepalives_idle = 5; "                         \
-        "SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2; SET tcp_user_timeout = '8s'; "       \
-        "SET bytea_output = 'hex'; SET client_min_messages = warning; "
+        "SET idle_session_timeout = '8s'; SET client_connection_check_interval = '2s'; "                     \
+        "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2; "       \
+        "SET tcp_user_timeout = '8s'; SET bytea_output = 'hex'; SET client_min_messages = warning"
+
+/* What another host relies on; the limits of TCP are none of a local socket. */
+#define SHOW_SETTINGS                                                                                        \
+        "SELECT current_setting('statement_timeout') = '8s' "                                                \
+        "AND current_setting('idle_in_transaction_session_timeout') = '8s' "                                 \
+        "AND current_setting('idle_session_timeout') = '8s' "                                                \
+        "AND current_setting('client_connection_check_interval') = '2s'"
+
+/* The active host writes every second; after so many seconds without that it is said to be gone. */
+#define GONE_SECONDS "5"
 
 /* Messages of the server are part of its errors, or of no use to the user. */
 static void ignore_notice(void *userdata, const PGresult *result)
@@ -41,10 +56,22 @@ static void ignore_notice(void *userdata, const PGresult *result)
         (void)result;
 }
 
+/* The only value is true. */
+static int ask(struct postgresql *postgresql, const char *sql, bool *ret_is_true)
+{
+        CLEANUP(cleanup_result) PGresult *result = NULL;
+
+        int r = postgresql_execute(postgresql, sql, &result);
+        if (r >= 0)
+                *ret_is_true = PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "t") == 0;
+        return r;
+}
+
 static int check_server(struct postgresql *postgresql)
 {
         struct store *store = &postgresql->store;
-        int64_t process = 0, limit = 0;
+        int64_t process = 0;
+        bool is_set = false;
 
         if (PQserverVersion(postgresql->connection) < OLDEST_VERSION)
                 return store_fail(store, -EOPNOTSUPP, "PostgreSQL 14 or later is needed");
@@ -54,66 +81,103 @@ static int check_server(struct postgresql *postgresql)
         if (process != PQbackendPID(postgresql->connection))
                 return store_fail(store, -EOPNOTSUPP,
                                   "a connection pooler is in between; connect to the server itself");
-        r = postgresql_execute_number(
-                postgresql, SETTINGS "SELECT setting FROM pg_settings WHERE name = 'statement_timeout'",
-                &limit);
-        if (r >= 0 && limit != 8000)
+        r = postgresql_execute(postgresql, SETTINGS, NULL);
+        if (r >= 0)
+                r = ask(postgresql, SHOW_SETTINGS, &is_set);
+        if (r >= 0 && !is_set)
                 r = store_fail(store, -EOPNOTSUPP, "the server does not keep the settings of the session");
         return r;
 }
 
-static int take_lock(struct postgresql *postgresql)
-{
-        CLEANUP(cleanup_result) PGresult *result = NULL;
-        char sql[128];
+/* ---- the lock and the epoch ---- */
 
-        (void)snprintf(sql, sizeof(sql), "SELECT pg_try_advisory_lock(" LOCK_KEY ", %lld)",
-                       (long long)postgresql->number);
-        int r = postgresql_execute(postgresql, sql, &result);
-        if (r < 0)
-                return r;
-        if (strcmp(PQgetvalue(result, 0, 0), "t") != 0)
-                return store_fail(&postgresql->store, -EBUSY, "another host uses the state");
-        return 0;
+/* With `wait_s`, only if nobody has been active for so long. Returns 1 if it is taken, or 0. */
+static int try_lock(struct postgresql *postgresql, unsigned wait_s)
+{
+        bool is_taken = false;
+        char sql[256];
+
+        (void)snprintf(sql, sizeof(sql),
+                       "SELECT CASE WHEN %u = 0 OR epoch = 0 OR seen < now() - interval '%u s' "
+                       "THEN pg_try_advisory_lock(" LOCK_KEY ", number) ELSE false END "
+                       "FROM jobwatchd.instance WHERE number = %lld",
+                       wait_s, wait_s, (long long)postgresql->number);
+        int r = ask(postgresql, sql, &is_taken);
+        return r < 0 ? r : is_taken;
 }
 
-static int take_epoch(struct postgresql *postgresql)
+static int take_lock(struct postgresql *postgresql)
+{
+        int r = try_lock(postgresql, postgresql->epoch == 0 ? postgresql->wait_s : 0);
+
+        return r == 0 ? store_fail(&postgresql->store, -EBUSY, "another host uses the state") : r > 0 ? 0 : r;
+}
+
+static int raise_epoch(struct postgresql *postgresql)
+{
+        const char *host = postgresql->host;
+        char *name = PQescapeLiteral(postgresql->connection, host, strlen(host));
+
+        if (name == NULL)
+                return store_fail(&postgresql->store, -EINVAL, "the name of this host is not UTF-8");
+        CLEANUP(cleanup_free)
+        char *sql = format_message("UPDATE jobwatchd.instance SET epoch = epoch + 1, seen = now(), "
+                                   "since = now(), host = %s WHERE number = %lld RETURNING epoch",
+                                   name, (long long)postgresql->number);
+        PQfreemem(name);
+        return postgresql_execute_number(postgresql, sql, &postgresql->epoch);
+}
+
+static int check_epoch(struct postgresql *postgresql)
 {
         int64_t epoch = 0;
-        char sql[160];
+        char sql[128];
 
-        if (postgresql->epoch == 0)
-                (void)snprintf(sql, sizeof(sql),
-                               "UPDATE jobwatchd.instance SET epoch = epoch + 1, seen = now() "
-                               "WHERE number = %lld RETURNING epoch",
-                               (long long)postgresql->number);
-        else
-                (void)snprintf(sql, sizeof(sql), "SELECT epoch FROM jobwatchd.instance WHERE number = %lld",
-                               (long long)postgresql->number);
+        (void)snprintf(sql, sizeof(sql), "SELECT epoch FROM jobwatchd.instance WHERE number = %lld",
+                       (long long)postgresql->number);
         int r = postgresql_execute_number(postgresql, sql, &epoch);
-        if (r < 0)
-                return r;
-        if (postgresql->epoch != 0 && postgresql->epoch != epoch)
-                return store_fail(&postgresql->store, -ESTALE,
-                                  "another host has taken over the state; restart the service");
-        postgresql->epoch = epoch;
-        return 0;
+        if (r >= 0 && postgresql->epoch != epoch)
+                r = store_fail(&postgresql->store, -ESTALE, TAKEN_OVER);
+        return r;
+}
+
+/* The lock is taken. */
+static int begin_active(struct postgresql *postgresql)
+{
+        int r = schema_use(postgresql);
+
+        if (r >= 0)
+                r = postgresql->epoch == 0 ? raise_epoch(postgresql) : check_epoch(postgresql);
+        if (r >= 0 && !postgresql->has_tables)
+                r = queries_prepare(postgresql);
+        postgresql->has_tables = r >= 0;
+        return r;
+}
+
+/* What another version has made cannot be read, until this host is active and changes it. */
+static int begin_standby(struct postgresql *postgresql)
+{
+        int r = schema_find_current(postgresql);
+
+        postgresql->has_tables = r > 0;
+        return r > 0 ? queries_prepare(postgresql) : r;
 }
 
 static int session_begin(struct postgresql *postgresql)
 {
         (void)PQsetNoticeReceiver(postgresql->connection, ignore_notice, NULL);
+        postgresql->has_tables = false;
         int r = check_server(postgresql);
         if (r >= 0)
                 r = schema_find(postgresql);
+        if (r >= 0 && postgresql->stands_by)
+                return begin_standby(postgresql);
         if (r >= 0)
                 r = take_lock(postgresql);
-        if (r >= 0)
-                r = schema_use(postgresql);
-        if (r >= 0)
-                r = take_epoch(postgresql);
-        return r < 0 ? r : queries_prepare(postgresql);
+        return r < 0 ? r : begin_active(postgresql);
 }
+
+/* ---- for the store ---- */
 
 int session_connect(struct postgresql *postgresql)
 {
@@ -134,4 +198,50 @@ int session_connect(struct postgresql *postgresql)
         postgresql->failure = r;
         postgresql->failed_us = r < 0 ? clock_process_us() : 0;
         return r;
+}
+
+int session_take_over(struct postgresql *postgresql)
+{
+        int r = session_connect(postgresql);
+
+        if (r < 0)
+                return r;
+        if (!postgresql->stands_by)
+                return 1;
+        r = try_lock(postgresql, postgresql->wait_s);
+        if (r <= 0)
+                return r;
+        r = begin_active(postgresql);
+        if (r < 0) { /* which gives up the lock */
+                postgresql_disconnect(postgresql);
+                return r;
+        }
+        postgresql->stands_by = false;
+        return 1;
+}
+
+int session_active_host(struct postgresql *postgresql, struct store_active_host *ret_host)
+{
+        CLEANUP(cleanup_result) PGresult *result = NULL;
+        char sql[256];
+
+        int r = session_connect(postgresql);
+        if (r < 0)
+                return r;
+        (void)snprintf(sql, sizeof(sql),
+                       "SELECT host, (extract(epoch FROM since) * 1000000)::bigint, "
+                       "seen < now() - interval '" GONE_SECONDS " s' "
+                       "FROM jobwatchd.instance WHERE number = %lld",
+                       (long long)postgresql->number);
+        r = postgresql_execute(postgresql, sql, &result);
+        if (r < 0)
+                return r;
+        if (PQntuples(result) != 1)
+                return store_fail(&postgresql->store, -EUCLEAN, "the row of the instance is missing");
+        *ret_host = (struct store_active_host){
+                .since_us = strtoull(PQgetvalue(result, 0, 1), NULL, 10),
+                .is_gone = strcmp(PQgetvalue(result, 0, 2), "t") == 0,
+        };
+        (void)snprintf(ret_host->name, sizeof(ret_host->name), "%s", PQgetvalue(result, 0, 0));
+        return 0;
 }

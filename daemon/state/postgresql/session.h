@@ -3,11 +3,15 @@
 
 #include "state/postgresql/connection.h"
 
+/* Of -ESTALE. */
+#define TAKEN_OVER "another host has taken over"
+
 /*
  * Connects, unless there is a connection, and does what a connection needs before it is used: the settings of
- * the session, the lock of the instance, and its tables. For the first connection of a store it raises the
- * epoch of the instance; later ones must find it unchanged, or another host has had the state in between:
- * -ESTALE. A transaction cannot be continued over another connection: -EIO.
+ * the session, and, unless this host stands by, the lock of the instance, and its tables. For the first such
+ * connection of a store it raises the epoch of the instance; later ones must find it unchanged, or another
+ * host has had the state in between: -ESTALE. A transaction cannot be continued over another connection:
+ * -EIO.
  *
  *  - a connection pooler or a server that is too old: -EOPNOTSUPP
  *  - the state is in use by another process or host: -EBUSY
@@ -16,3 +20,12 @@
  *  - the role may not do what is needed: -EACCES
  */
 int session_connect(struct postgresql *postgresql);
+
+/*
+ * Tries to become active on a host that stands by. Returns 1 if it is active, 0 if another host has the lock,
+ * or a negative errno as above.
+ */
+int session_take_over(struct postgresql *postgresql);
+
+/* See store_get_active_host(). */
+int session_active_host(struct postgresql *postgresql, struct store_active_host *ret_host);

@@ -89,6 +89,11 @@ struct engine {
         int (*used_bytes)(struct store *store, uint64_t *ret_bytes);
         bool (*disk_is_low)(const struct store *store);
         bool (*tidy)(struct store *store);
+
+        /* ---- several hosts: NULL, if there is only one ---- */
+
+        int (*take_over)(struct store *store);
+        int (*active_host)(struct store *store, struct store_active_host *ret_host);
 };
 
 /* What all engines share: the first member of their own struct. */

@@ -10,6 +10,8 @@
  *  - engine.h                                    the interface of a database engine
  */
 
+#include <assert.h>
+
 #include "state/sql/engine.h"
 #include "state/sql/row.h"
 
@@ -35,6 +37,23 @@ bool store_disk_is_low(const struct store *store)
 bool store_tidy(struct store *store)
 {
         return store->engine->tidy(store);
+}
+
+bool store_is_shared(const struct store *store)
+{
+        return store->engine->take_over != NULL;
+}
+
+int store_take_over(struct store *store)
+{
+        assert(store_is_shared(store) && !store->in_batch);
+        return store->engine->take_over(store);
+}
+
+int store_get_active_host(struct store *store, struct store_active_host *ret_host)
+{
+        assert(store_is_shared(store));
+        return store->engine->active_host(store, ret_host);
 }
 
 int store_run(struct store *store, enum statement which, int64_t *ret_number)

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * What is different on a host that stands by. What is recorded can be read there; what changes something, or
+ * asks the API, is for the active host to do.
+ */
+
+#include <stdlib.h>
+
+#include "app/control_state.h"
+#include "app/status_text.h"
+#include "bus/reply.h"
+#include "util/cleanup.h"
+#include "util/message.h"
+#include "version.h"
+
+static bool is_active(const struct standby_facts *facts)
+{
+        return facts->error == NULL && facts->is_known && facts->host.name[0] != '\0' && !facts->host.is_gone;
+}
+
+void standby_get_status(void *userdata, struct bus_call *call)
+{
+        const struct control *control = userdata;
+        const struct standby_facts facts = control->parts.describe_standby(control->parts.userdata);
+        CLEANUP(cleanup_free) char *text = standby_text(&facts);
+        CLEANUP(cleanup_free) char *problem = NULL;
+        char *problems[] = { NULL, NULL };
+
+        if (facts.error != NULL)
+                problems[0] = problem = format_message("The database cannot be used: %s.", facts.error);
+        else if (facts.is_known && !is_active(&facts))
+                problems[0] = problem = format_message("No host is active.");
+        bus_row_begin(call);
+        bus_put_string(call, "Version", JOBWATCH_VERSION);
+        bus_put_string(call, "Instance", control->parts.instance);
+        bus_put_number(call, "StartedUSec", control->started_us);
+        bus_put_string(call, "Role", "standby");
+        if (is_active(&facts)) {
+                bus_put_string(call, "ActiveHost", facts.host.name);
+                bus_put_number(call, "ActiveSinceUSec", facts.host.since_us);
+        }
+        bus_put_string(call, "StateError", facts.error);
+        bus_put_string(call, "Text", text);
+        bus_put_strings(call, "Problems", problems);
+        bus_row_end(call);
+        bus_call_send(call);
+}
+
+static void refuse(const struct control *control, struct bus_call *call)
+{
+        const struct standby_facts facts = control->parts.describe_standby(control->parts.userdata);
+
+        if (is_active(&facts))
+                bus_call_fail(call, BUS_STANDBY, "this host stands by; %s is active, do it there",
+                              facts.host.name);
+        else
+                bus_call_fail(call, BUS_STANDBY, "this host stands by, and no host is active; try again");
+}
+
+void standby_metrics(void *userdata, struct bus_call *call)
+{
+        refuse(userdata, call);
+}
+
+void standby_diagnose(void *userdata, struct bus_call *call)
+{
+        refuse(userdata, call);
+}
+
+void standby_add_jobs(void *userdata, struct bus_call *call, const struct bus_add_jobs *arguments)
+{
+        (void)arguments;
+        refuse(userdata, call);
+}
+
+void standby_change(void *userdata, struct bus_call *call, const struct bus_id_list *arguments)
+{
+        (void)arguments;
+        refuse(userdata, call);
+}
+
+void standby_test_hook(void *userdata, struct bus_call *call, const struct bus_test_hook *arguments)
+{
+        (void)arguments;
+        refuse(userdata, call);
+}
+
+void standby_recent(void *userdata, struct bus_call *call, const struct bus_recent *arguments)
+{
+        (void)arguments;
+        refuse(userdata, call);
+}
+
+void standby_login(void *userdata, struct bus_call *call, const struct bus_login *arguments)
+{
+        (void)arguments;
+        refuse(userdata, call);
+}

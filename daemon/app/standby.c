@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ *      timer ──> operation: who is active; try to take over ──not yet──> timer
+ *                  └──active──> the loop ends, and its caller goes on with the store
+ *
+ * The state writer waits for the server, and the loop for nothing.
+ */
+
+#include "app/standby.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "app/parts.h"
+#include "app/reload.h"
+#include "app/signals.h"
+#include "app/status_line.h"
+#include "app/status_text.h"
+#include "journal/message_ids.h"
+#include "util/container.h"
+#include "util/timer.h"
+#include "util/timespan.h"
+
+/* How often the lock is tried. */
+#define TRY_INTERVAL_US (500 * USEC_PER_MSEC)
+
+/* How long the end may take, and then the last messages. */
+#define END_TIMEOUT_US (2 * USEC_PER_SEC)
+
+struct standby {
+        struct parts parts;
+        struct reload *reload;
+        struct status_line *line;
+        sd_event_source *timer, *timeout;
+
+        struct state_operation try; /* the writer uses this and the next, while it is queued */
+        struct store_active_host found;
+        bool is_trying;
+
+        struct standby_facts facts; /* as of the last one */
+        char error[STATE_ERROR_MAX];
+        bool is_ending, is_active;
+        enum exit_status status;
+};
+
+/* ---- the end ---- */
+
+static void exit_loop(struct standby *standby)
+{
+        bus_connection_detach(standby->parts.bus);
+        (void)sd_event_exit(standby->parts.event, (int)standby->status);
+}
+
+/* The loop ends when the state writer has, or after a limited time. */
+static void end(struct standby *standby, enum exit_status status)
+{
+        standby->status = status;
+        if (standby->is_ending)
+                return;
+        standby->is_ending = true;
+        source_stop(standby->timer);
+        control_stop(standby->parts.control);
+        reload_stop(standby->reload);
+        if (state_is_idle(standby->parts.state))
+                exit_loop(standby);
+        else
+                timer_start(standby->timeout, END_TIMEOUT_US);
+}
+
+static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+        (void)source;
+        struct standby *standby = userdata;
+
+        (void)sd_notify(false, "STOPPING=1");
+        journal_print_about(standby->parts.journal, LOG_INFO, MESSAGE_ID_STOPPING, 0, NULL,
+                            "Received %s, stopping.", info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+        standby->is_active = false;
+        end(standby, EXIT_STATUS_SUCCESS);
+        return 0;
+}
+
+static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+        (void)source;
+        (void)info;
+        struct standby *standby = userdata;
+
+        reload_request(standby->reload);
+        return 0;
+}
+
+static void on_timeout(void *userdata)
+{
+        struct standby *standby = userdata;
+
+        if (standby->is_ending) {
+                exit_loop(standby);
+                return;
+        }
+        journal_print(standby->parts.journal, LOG_WARNING, "--timeout expired while standing by. Exiting.");
+        end(standby, EXIT_STATUS_TIMEOUT);
+}
+
+static void on_reload_end(void *userdata, bool succeeded)
+{
+        (void)succeeded;
+        struct standby *standby = userdata;
+
+        status_line_send(standby->line);
+}
+
+/* ---- who is active ---- */
+
+static void log_host(const struct standby *standby)
+{
+        char *text = standby_text(&standby->facts);
+
+        text[0] = 'S';
+        journal_print_about(standby->parts.journal, LOG_NOTICE, MESSAGE_ID_STANDING_BY, 0, NULL, "%s.", text);
+        free(text);
+}
+
+static void note_host(struct standby *standby)
+{
+        struct standby_facts *facts = &standby->facts;
+        const struct store_active_host *found = &standby->found;
+        bool is_other = !facts->is_known || facts->error != NULL ||
+                        strcmp(found->name, facts->host.name) != 0 || found->since_us != facts->host.since_us;
+
+        facts->error = NULL;
+        facts->is_known = true;
+        facts->host = *found;
+        if (is_other)
+                log_host(standby);
+}
+
+/* Logged once, until the database can be used. */
+static void note_error(struct standby *standby, const char *error)
+{
+        if (standby->facts.error == NULL)
+                journal_print(standby->parts.journal, LOG_WARNING,
+                              "Standing by: %s cannot be used: %s. Trying again every second.",
+                              config_state_place(standby->parts.config), error);
+        (void)snprintf(standby->error, sizeof(standby->error), "%s", error);
+        standby->facts.error = standby->error;
+}
+
+/* ---- attempts to take over ---- */
+
+static int try_run(struct state_operation *operation, struct store *store)
+{
+        struct standby *standby = CONTAINER_OF(operation, struct standby, try);
+
+        int r = store_take_over(store);
+        return r != 0 ? r : store_get_active_host(store, &standby->found);
+}
+
+static void try_done(struct state_operation *operation, int r)
+{
+        struct standby *standby = CONTAINER_OF(operation, struct standby, try);
+
+        standby->is_trying = false;
+        if (standby->is_ending) {
+                exit_loop(standby);
+                return;
+        }
+        timer_start(standby->timer, TRY_INTERVAL_US);
+        if (r > 0) {
+                standby->is_active = true;
+                end(standby, EXIT_STATUS_SUCCESS);
+        } else if (r < 0) {
+                note_error(standby, operation->error);
+        } else {
+                note_host(standby);
+        }
+}
+
+/* Not in a transaction: to become active is one. */
+static void on_timer(void *userdata)
+{
+        struct standby *standby = userdata;
+
+        if (standby->is_trying)
+                return;
+        standby->is_trying = true;
+        standby->try = (struct state_operation){ .run = try_run, .done = try_done, .at_once = true };
+        state_queue(standby->parts.state, &standby->try);
+}
+
+/* ---- status ---- */
+
+static char *describe_status(void *userdata, uint64_t now_us, bool *ret_stable)
+{
+        (void)now_us;
+        const struct standby *standby = userdata;
+
+        *ret_stable = true;
+        return standby->is_ending ? NULL : standby_text(&standby->facts);
+}
+
+static struct standby_facts describe_facts(void *userdata)
+{
+        const struct standby *standby = userdata;
+
+        return standby->facts;
+}
+
+/* ---- the run ---- */
+
+static int build(struct standby *standby, struct store *store, uint64_t timeout_at_us)
+{
+        struct parts *parts = &standby->parts;
+
+        int r = signals_new_loop(&parts->event, on_stop_signal, on_reload_signal, standby);
+        if (r >= 0)
+                r = state_use(parts->event, store, &parts->state);
+        if (r < 0) {
+                store_close(store);
+                return r;
+        }
+        r = journal_start(parts->journal, parts->event);
+        if (r >= 0)
+                r = parts_build_standby(parts);
+        if (r >= 0)
+                r = status_line_new(parts->event, describe_status, standby, &standby->line);
+        if (r < 0)
+                return r;
+        standby->reload = reload_new(parts, on_reload_end, standby);
+        standby->timer = timer_new(parts->event, CLOCK_BOOTTIME, 10 * USEC_PER_MSEC, on_timer, standby);
+        timer_start(standby->timer, 0);
+        standby->timeout = timer_new(parts->event, CLOCK_BOOTTIME, USEC_PER_MSEC, on_timeout, standby);
+        if (timeout_at_us != 0)
+                timer_start_at(standby->timeout, timeout_at_us);
+        return state_start(parts->state);
+}
+
+enum exit_status standby_run(const struct daemon_options *options, struct config **config,
+                             struct journal *journal, struct store *store, uint64_t timeout_at_us,
+                             struct store **ret_store)
+{
+        struct standby standby = {
+                .parts = {
+                        .options = options,
+                        .config = config_ref(*config),
+                        .journal = journal,
+                        .describe_standby = describe_facts,
+                        .userdata = &standby,
+                },
+        };
+
+        int r = build(&standby, store, timeout_at_us);
+        if (r >= 0)
+                r = parts_run(&standby.parts);
+        if (r < 0)
+                journal_print(journal, LOG_ERR, "Cannot stand by: %s. Exiting.", strerror(-r));
+
+        bool is_stuck = !journal_stop(journal, END_TIMEOUT_US);
+        if (standby.is_ending && !state_is_idle(standby.parts.state)) /* the server does not answer */
+                _exit((int)standby.status);
+        store = standby.parts.state != NULL ? state_release(standby.parts.state) : NULL;
+        sd_event_source_disable_unref(standby.timer);
+        sd_event_source_disable_unref(standby.timeout);
+        status_line_free(standby.line);
+        reload_free(standby.reload);
+        config_free(*config);
+        *config = config_ref(standby.parts.config);
+        parts_free(&standby.parts);
+
+        *ret_store = NULL;
+        if (r >= 0 && standby.is_active && !is_stuck)
+                *ret_store = store;
+        else
+                store_close(store);
+        return r < 0 || is_stuck ? EXIT_STATUS_SOFTWARE : (enum exit_status)r;
+}

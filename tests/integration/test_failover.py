@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Several hosts that share a state in PostgreSQL: one is active, and another takes over when it is lost."""
+
+import os
+import pathlib
+import signal
+import sys
+import time
+import unittest
+
+from bus_rig import Bus, BusError
+from evidence import ExecRecorder
+from harness import JOBWATCHD, Daemon, IntegrationTest, clean_environment
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "postgresql"))
+import server  # noqa: E402
+
+DIRECTORY = os.environ.get("STATE_POSTGRESQL_DIR")
+ACTIVE = r"This host is active: it has the lock of postgresql://"
+STANDBY = r"Standing by: {} is active since"
+JOBS = "[job 11]\nstep = 0s Running | a\n[job 12]\nstep = 0s Completed | b\n"
+RENAME = 'hostname "$0" && exec "$@"'
+
+
+class Host:
+    """A host with a name, a state directory, a system bus and a configuration of its own."""
+
+    def __init__(self, test, name):
+        self.test, self.name = test, name
+        self.directory = test.directory / name
+        self.directory.mkdir()
+        self.bus = Bus(self.directory)
+        test.addCleanup(self.bus.stop)
+        self.config = self.directory / "jobwatchd.ini"
+        self.daemon = None
+
+    def start(self):
+        env = clean_environment(**self.bus.env, JOBWATCHD_MODULE_DIR=DIRECTORY,
+                                NOTIFY_SOCKET=str(self.directory / "notify"))
+        self.daemon = Daemon([JOBWATCHD, "-c", str(self.config)], env,
+                             before=["unshare", "--uts", "sh", "-c", RENAME, self.name])
+        self.test.addCleanup(self.test._end, self.daemon)
+        return self.daemon
+
+    def kill(self):
+        self.daemon.process.kill()
+        self.daemon.wait_exit()
+
+    def status(self):
+        return self.bus.call("GetStatus")[0]
+
+
+class FailoverTest(IntegrationTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = server.Server().__enter__()
+        cls.addClassCleanup(cls.server.__exit__)
+
+    def setUp(self):
+        super().setUp()
+        self.server.psql("DROP SCHEMA IF EXISTS jobwatchd, jobwatchd_1 CASCADE", server.ROLE)
+        self.fake = self.start_fake(JOBS)
+        self.password_file = self.secret("database.password", self.server.password)
+        self.hook = ExecRecorder(self.directory, "hook")
+        self.alpha, self.beta = Host(self, "alpha"), Host(self, "beta")
+        # The name shows in the log of the API which host has sent a request.
+        self.configure(self.alpha, "127.0.0.1")
+        self.configure(self.beta, "localhost")
+
+    def configure(self, host, name, more="", **sections):
+        self.config = host.config
+        self.write_config(f"http://{name}:{self.fake.port}", [11, 12],
+                          state={"directory": host.directory / "state", "database": self.server.uri,
+                                 "password_file": self.password_file},
+                          more=f"[hook h]\non = seen, changed, terminal\nexec = {self.hook.program}\n{more}", **sections)
+
+    def start_both(self):
+        self.alpha.start().wait_for(ACTIVE)
+        self.alpha.daemon.wait_for(r"Job 11: .*\[seen")
+        self.beta.start().wait_for(STANDBY.format("alpha"))
+
+    def polls_of(self, name):
+        return [request for request in self.fake.requests() if request["host"].startswith(name)]
+
+    def assertDeliveredOnce(self):
+        """Each event that was recorded was delivered under its id, once."""
+        rows = self.server.psql("SELECT id, kind FROM jobwatchd_1.events ORDER BY sequence", server.ROLE)
+        recorded = [tuple(row.split("|")) for row in rows.splitlines()]
+        self.wait_until(lambda: len(self.hook.attempts()) >= len(recorded))
+        delivered = [(attempt.document["event_id"], attempt.document["event"]) for attempt in self.hook.attempts()]
+        self.assertEqual(sorted(delivered), sorted(recorded))
+
+
+class Takeover(FailoverTest):
+    def test_when_the_active_host_is_killed(self):
+        self.start_both()
+        self.assertEqual(self.polls_of("localhost"), [])
+        killed = time.monotonic()
+        self.alpha.kill()
+        self.fake.job(11, status="Completed", result="c")
+        self.beta.daemon.wait_for(ACTIVE)
+        self.beta.daemon.wait_for(r"Job 11: .*\[succeeded")
+        first = self.fake.began() + self.polls_of("localhost")[0]["t"]
+        print(f"first poll by the new host {first - killed:.2f} s after the kill", file=sys.stderr)
+        self.assertDeliveredOnce()
+
+    def test_when_the_active_host_is_stopped(self):
+        self.start_both()
+        self.alpha.daemon.stop()
+        self.beta.daemon.wait_for(ACTIVE)
+        self.alpha.start().wait_for(STANDBY.format("beta"))
+        self.fake.job(11, status="Completed", result="c")
+        self.beta.daemon.wait_for(r"Job 11: .*\[succeeded")
+        self.assertDeliveredOnce()
+
+    def test_when_the_active_host_is_frozen(self):
+        """It does nothing more when it goes on: neither a poll, nor a hook, nor a write."""
+        self.start_both()
+        frozen = time.monotonic()
+        self.alpha.daemon.process.send_signal(signal.SIGSTOP)
+        self.fake.job(11, status="Completed", result="c")
+        self.beta.daemon.wait_for(ACTIVE)
+        self.beta.daemon.wait_for(r"Job 11: .*\[succeeded")
+        first = self.fake.began() + self.polls_of("localhost")[0]["t"]
+        print(f"first poll by the new host {first - frozen:.2f} s after the freeze", file=sys.stderr)
+        mark = self.alpha.daemon.mark()
+        self.alpha.daemon.process.send_signal(signal.SIGCONT)
+        self.alpha.daemon.wait_for("This host is not active any more: .*stands by", since=mark)
+        self.alpha.daemon.wait_for(STANDBY.format("beta"), since=mark)
+        last = self.fake.began() + max(request["t"] for request in self.polls_of("127.0.0.1"))
+        self.assertLess(last, frozen + 0.5)
+        self.assertEqual(self.alpha.daemon.count(r"Job 11: .*\[succeeded"), 0)
+        self.assertDeliveredOnce()
+
+    def test_when_the_server_is_stopped_and_started(self):
+        self.start_both()
+        self.server.stop()
+        try:
+            stopped = time.monotonic()
+            self.alpha.daemon.wait_for("This host is not active any more: .*stands by")
+            self.beta.daemon.wait_for("Standing by: postgresql://.* cannot be used: ")
+            self.alpha.daemon.wait_for("Standing by: postgresql://.* cannot be used: ")
+            self.assertLess(self.fake.began() + self.polls_of("127.0.0.1")[-1]["t"], stopped + 6)
+            self.fake.job(11, status="Completed", result="c")
+        finally:
+            self.server.start()
+        self.wait_until(lambda: self.alpha.daemon.count(ACTIVE) + self.beta.daemon.count(ACTIVE) == 2)
+        active = self.beta if self.beta.daemon.count(ACTIVE) else self.alpha
+        active.daemon.wait_for(r"Job 11: .*\[succeeded")
+        self.assertDeliveredOnce()
+
+
+class Standby(FailoverTest):
+    def test_it_shows_who_is_active_and_what_is_recorded(self):
+        self.start_both()
+        active, standby = self.alpha.status(), self.beta.status()
+        self.assertEqual((active["Role"], active["ActiveHost"]), ("active", "alpha"))
+        self.assertEqual((standby["Role"], standby["ActiveHost"]), ("standby", "alpha"))
+        self.assertEqual(standby["ActiveSinceUSec"], active["ActiveSinceUSec"])
+        self.assertRegex(standby["Text"], "^standing by: alpha is active since 20")
+        self.assertEqual(standby["Problems"], [])
+        listed = self.beta.bus.call("ListJobs", "a{sv}tu", 0, 0, 100)[0]
+        self.assertEqual([(job["Id"], job["Outcome"]) for job in listed], [(11, "open"), (12, "success")])
+        events = self.beta.bus.call("ListEvents", "tatu", 0, 0, 100)[2]
+        self.assertEqual({event["Job"] for event in events}, {11, 12})
+
+    def test_it_refuses_changes(self):
+        self.start_both()
+        for method, *arguments in (("Poll", "at", 0), ("AddJobs", "ata{sv}", 1, 13, 0), ("Retry", "at", 0),
+                                   ("TestHook", "sa{sv}", "h", 0), ("Recent", "a{sv}", 0)):
+            with self.assertRaisesRegex(BusError, "this host stands by; alpha is active"):
+                self.beta.bus.call(method, *arguments)
+
+
+if __name__ == "__main__":
+    reason = server.missing() if DIRECTORY else "built without libpq"
+    if reason is None and os.geteuid() != 0:
+        reason = "needs root, for hosts with names of their own"
+    if reason:
+        print(f"skipped: {reason}", file=sys.stderr)
+        sys.exit(server.SKIPPED)
+    unittest.main()

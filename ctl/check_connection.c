@@ -8,8 +8,11 @@
  *
  * It prints one line:
  *
- *     expires SECONDS      the connection was made; the first certificate expires then; -1: not known, or no
- * TLS certificate REASON   it is not accepted proxy ADDRESS: REASON connection REASON
+ *     expires SECONDS            the connection was made; the first certificate expires then;
+ *                                -1: not known, or no TLS
+ *     certificate REASON         it is not accepted
+ *     proxy ADDRESS: REASON
+ *     connection REASON
  */
 
 #include <curl/curl.h>
@@ -19,6 +22,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ctl/proxy.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
 #include "util/message.h"
@@ -27,20 +31,6 @@
 
 DEFINE_CLEANUP(CURL, curl_easy_cleanup)
 DEFINE_CLEANUP(CURLU, curl_url_cleanup)
-
-static const char *const proxy_variables[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" };
-
-#define PROXY_VARIABLES (sizeof(proxy_variables) / sizeof(*proxy_variables))
-
-static const char *proxy_url(void)
-{
-        for (size_t i = 0; i < PROXY_VARIABLES; i++) {
-                const char *value = getenv(proxy_variables[i]);
-                if (value != NULL && *value != '\0')
-                        return value;
-        }
-        return NULL;
-}
 
 /* Its address without a user name and a password; NULL: the URL is not one. */
 static char *proxy_address(const char *url)

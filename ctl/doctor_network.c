@@ -16,6 +16,7 @@
 #include "ctl/doctor.h"
 #include "ctl/doctor_child.h"
 #include "ctl/doctor_units.h"
+#include "ctl/proxy.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
 #include "util/message.h"
@@ -34,20 +35,6 @@ static void cleanup_list(char ***list)
 
 /* ---- the proxy ---- */
 
-static const char *const proxy_variables[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" };
-
-#define PROXY_VARIABLES (sizeof(proxy_variables) / sizeof(*proxy_variables))
-
-static const char *proxy_url(void)
-{
-        for (size_t i = 0; i < PROXY_VARIABLES; i++) {
-                const char *value = getenv(proxy_variables[i]);
-                if (value != NULL && *value != '\0')
-                        return value;
-        }
-        return NULL;
-}
-
 /* This process gets the proxy of the service, which the shell of the user need not have. */
 static void use_environment_of_unit(const struct doctor *doctor)
 {
@@ -55,10 +42,7 @@ static void use_environment_of_unit(const struct doctor *doctor)
 
         if (list == NULL)
                 return;
-        for (size_t i = 0; i < PROXY_VARIABLES; i++)
-                (void)unsetenv(proxy_variables[i]);
-        (void)unsetenv("no_proxy");
-        (void)unsetenv("NO_PROXY");
+        proxy_forget();
         for (char **text = list; *text != NULL; text++) {
                 char *equals = strchr(*text, '=');
                 if (equals == NULL || equals - *text < 5 || strncasecmp(equals - 5, "proxy", 5) != 0)

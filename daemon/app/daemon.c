@@ -246,6 +246,7 @@ static void on_reload_end(void *userdata, bool succeeded)
         struct daemon *daemon = userdata;
 
         daemon->reload_failed = !succeeded;
+        metrics_file_update(daemon->parts.metrics_file);
         on_jobs_changed(daemon);
 }
 

@@ -140,10 +140,11 @@ static void on_timer(void *userdata)
         struct metrics_file *file = userdata;
         const char *path = (*file->parts.config)->metrics_textfile;
 
-        if (*path != '\0')
-                write_file(file, path);
-        else
+        if (*path == '\0') {
                 remove_file(file);
+                return;
+        }
+        write_file(file, path);
         timer_start(file->timer, INTERVAL_US);
 }
 
@@ -157,6 +158,12 @@ struct metrics_file *metrics_file_new(const struct control_parts *parts)
         file->timer = timer_new(parts->event, CLOCK_BOOTTIME, USEC_PER_MSEC, on_timer, file);
         timer_start(file->timer, 0);
         return file;
+}
+
+void metrics_file_update(struct metrics_file *file)
+{
+        if (file != NULL)
+                timer_start(file->timer, 0);
 }
 
 void metrics_file_stop(struct metrics_file *file)

@@ -5,12 +5,15 @@
 
 /*
  * The file of [metrics] textfile: all metrics, written every 15 s by a thread of its own, since its disk may
- * not respond. It follows the configuration in effect. Whoever reads it never sees a part of one.
+ * not respond. Whoever reads it never sees a part of one.
  */
 struct metrics_file;
 
 /* The parts are borrowed, see control_parts.h. */
 struct metrics_file *metrics_file_new(const struct control_parts *parts);
+
+/* The configuration in effect was replaced: another file may be wanted, or none. Accepts NULL. */
+void metrics_file_update(struct metrics_file *file);
 
 /* Writes no more, and removes the file. Accepts NULL. */
 void metrics_file_stop(struct metrics_file *file);

@@ -18,6 +18,9 @@
 
 #include "util/timespan.h"
 
+/* By how much the way to the API may differ from one request to the next. */
+#define JITTER_US (20 * USEC_PER_MSEC)
+
 /* How much of a limit may be used at once. A larger share is a faster start and a slower steady pace. */
 static unsigned burst_of(unsigned limit, unsigned share)
 {
@@ -45,8 +48,10 @@ static void set_limits(struct rate_limiter *rate_limiter, const struct rate_limi
 {
         uint64_t spacing_us = limits->min_spacing_us;
 
-        /* Two requests do not arrive as far apart as they are sent: a twentieth more allows for the way. */
-        bucket_set(&rate_limiter->buckets[0], spacing_us + spacing_us / 20, spacing_us > 0 ? 1 : 0, 1);
+        /* Two requests may arrive closer together than they were sent. */
+        uint64_t jitter_us = time_earlier(spacing_us / 5, JITTER_US);
+
+        bucket_set(&rate_limiter->buckets[0], spacing_us + jitter_us, spacing_us > 0 ? 1 : 0, 1);
         bucket_set(&rate_limiter->buckets[1], USEC_PER_MIN, limits->per_minute, 6);
         bucket_set(&rate_limiter->buckets[2], USEC_PER_HOUR, limits->per_hour, 40);
         bucket_set(&rate_limiter->buckets[3], USEC_PER_DAY, limits->per_day, 100);

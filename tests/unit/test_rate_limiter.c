@@ -270,7 +270,7 @@ static void test_the_distance_counts_from_when_a_request_was_sent(void **state)
         rate_limiter_spend(&limiter, RATE_LIMITER_POLL, START);
         rate_limiter_note_sent(&limiter, START + SEC);
         assert_in_range(rate_limiter_next(&limiter, RATE_LIMITER_POLL, START + SEC) - START - SEC,
-                        100 * USEC_PER_MSEC, 110 * USEC_PER_MSEC);
+                        115 * USEC_PER_MSEC, 125 * USEC_PER_MSEC);
         rate_limiter_note_sent(&limiter, START + SEC - 1); /* earlier */
         assert_true(rate_limiter_next(&limiter, RATE_LIMITER_POLL, START + SEC) > START + SEC);
 }

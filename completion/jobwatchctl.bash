@@ -28,6 +28,7 @@ _jobwatchctl() {
         [timeline]='--since --output'
         [report]='--output --follow'
         [doctor]='--report'
+        [handover]=''
         [login]=''
         [metrics]=''
     )

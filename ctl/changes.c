@@ -125,3 +125,16 @@ enum exit_status command_drop(struct context *context)
 {
         return call_with_ids(context, "Drop");
 }
+
+/* ---- several hosts ---- */
+
+enum exit_status command_handover(struct context *context)
+{
+        sd_bus_message *reply = NULL;
+
+        client_expect_polkit(&context->client);
+        enum exit_status status =
+                client_call(&context->client, client_message(&context->client, "Handover"), &reply);
+        sd_bus_message_unref(reply);
+        return status;
+}

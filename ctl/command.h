@@ -66,6 +66,7 @@ enum exit_status command_add(struct context *context);
 enum exit_status command_remove(struct context *context);
 enum exit_status command_poll(struct context *context);
 enum exit_status command_deliveries(struct context *context);
+enum exit_status command_handover(struct context *context);
 enum exit_status command_retry(struct context *context);
 enum exit_status command_drop(struct context *context);
 enum exit_status command_test_hook(struct context *context);

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A heartbeat is an empty operation of the state, since the first statement of every transaction is what only
- * the active host can do. The timer has a high priority: after the process was frozen it is dispatched before
- * what has arrived meanwhile.
+ * A heartbeat is an operation of the state, since the first statement of every transaction is what only the
+ * active host can do. It reads whether another host asks for a handover. The timer has a high priority: after
+ * the process was frozen it is dispatched before what has arrived meanwhile.
  */
 
 #include "app/activity.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "planning/proof.h"
 #include "platform/clock.h"
+#include "util/cleanup.h"
 #include "util/container.h"
 #include "util/memory.h"
+#include "util/message.h"
 #include "util/timer.h"
 #include "util/timespan.h"
 
@@ -25,14 +28,17 @@ struct activity {
         struct activity_parts parts;
         struct proof proof;
         struct state_operation heartbeat;
-        bool is_sending;    /* the heartbeat is queued */
-        bool is_wanted;     /* another one is to follow at once */
-        bool is_held;       /* something was not started, since there was no proof */
-        bool is_over;       /* nothing is called any more */
-        uint64_t sent_us;   /* when the last one was queued */
-        const char *reason; /* why this host is not active; NULL: it is */
+        bool is_sending;                /* the heartbeat is queued */
+        bool is_wanted;                 /* another one is to follow at once */
+        bool is_held;                   /* something was not started, since there was no proof */
+        bool is_over;                   /* nothing is called any more */
+        uint64_t sent_us;               /* when the last one was queued */
+        enum activity_end end;          /* of this and the next */
+        const char *reason;             /* why this host is not active; NULL: it is */
+        struct store_active_host found; /* by the heartbeat */
         sd_event_source *timer, *renewed;
-        char error[STATE_ERROR_MAX];
+        char failure[STATE_ERROR_MAX]; /* of the last heartbeat; "": it did not fail */
+        char error[STATE_ERROR_MAX];   /* what `reason` points to */
 };
 
 /* ---- heartbeats ---- */
@@ -41,9 +47,9 @@ static void heartbeat_done(struct state_operation *operation, int r);
 
 static int heartbeat_run(struct state_operation *operation, struct store *store)
 {
-        (void)operation;
-        (void)store;
-        return 0;
+        struct activity *activity = CONTAINER_OF(operation, struct activity, heartbeat);
+
+        return store_get_active_host(store, &activity->found);
 }
 
 static void send_heartbeat(struct activity *activity)
@@ -59,12 +65,14 @@ static void send_heartbeat(struct activity *activity)
 
 /* ---- the proof ---- */
 
-/* At most once for each loss. The loop goes on first, since the caller is about to start something. */
-static void note_lost(struct activity *activity, const char *reason)
+/* The first one counts. The loop goes on first, since the caller is about to start something. */
+static void note_end(struct activity *activity, enum activity_end end, const char *reason)
 {
         if (activity->reason != NULL)
                 return;
-        activity->reason = reason;
+        activity->end = end;
+        (void)snprintf(activity->error, sizeof(activity->error), "%s", reason);
+        activity->reason = activity->error;
         timer_start(activity->timer, 0);
 }
 
@@ -81,8 +89,9 @@ static bool check(struct activity *activity)
                 send_heartbeat(activity);
                 return false;
         case PROOF_EXPIRED:
-                note_lost(activity, activity->error[0] != '\0' ? activity->error
-                                                               : "the database did not answer for 5s");
+                note_end(activity, ACTIVITY_LOST,
+                         activity->failure[0] != '\0' ? activity->failure
+                                                      : "the database did not answer for 5s");
                 return false;
         }
         return false;
@@ -119,6 +128,14 @@ static void on_renewed(void *userdata)
         activity->parts.on_renewed(activity->parts.userdata);
 }
 
+static void note_asked(struct activity *activity)
+{
+        CLEANUP(cleanup_free)
+        char *reason = format_message("%s is preferred and asks for a handover", activity->found.wanted);
+
+        note_end(activity, ACTIVITY_HANDOVER, reason);
+}
+
 static void heartbeat_done(struct state_operation *operation, int r)
 {
         struct activity *activity = CONTAINER_OF(operation, struct activity, heartbeat);
@@ -126,11 +143,13 @@ static void heartbeat_done(struct state_operation *operation, int r)
         activity->is_sending = false;
         if (activity->is_over)
                 return;
-        activity->error[0] = '\0';
+        activity->failure[0] = '\0';
         if (r < 0)
-                (void)snprintf(activity->error, sizeof(activity->error), "%s", operation->error);
+                (void)snprintf(activity->failure, sizeof(activity->failure), "%s", operation->error);
         if (r == -ESTALE)
-                note_lost(activity, activity->error);
+                note_end(activity, ACTIVITY_LOST, activity->failure);
+        else if (r >= 0 && activity->found.wanted[0] != '\0')
+                note_asked(activity);
         else if (activity->is_wanted)
                 send_heartbeat(activity);
         if (activity->is_held)
@@ -144,12 +163,18 @@ static void on_timer(void *userdata)
         (void)check(activity);
         if (activity->reason != NULL) {
                 activity->is_over = true;
-                activity->parts.on_lost(activity->parts.userdata, activity->reason);
+                activity->parts.on_end(activity->parts.userdata, activity->end, activity->reason);
                 return;
         }
         if (!activity->is_sending && clock_boot_us() >= activity->sent_us + HEARTBEAT_INTERVAL_US)
                 send_heartbeat(activity);
         set_timer(activity);
+}
+
+void activity_hand_over(struct activity *activity, const char *reason)
+{
+        assert(!activity->is_over);
+        note_end(activity, ACTIVITY_HANDOVER, reason);
 }
 
 /* ---- life ---- */

@@ -12,13 +12,19 @@
  */
 struct activity;
 
+/* Why this host is not active any more. */
+enum activity_end {
+        ACTIVITY_LOST, /* it cannot be proved */
+        ACTIVITY_HANDOVER,
+};
+
 /* Borrowed. The callbacks are called from the loop, and not from a function of this. */
 struct activity_parts {
         sd_event *event;
         struct state *state;
         void (*on_renewed)(void *userdata); /* activity_is_proven() was false, and is true again */
         /* Once: it is false for good, for a reason, which is borrowed. */
-        void (*on_lost)(void *userdata, const char *reason);
+        void (*on_end)(void *userdata, enum activity_end end, const char *reason);
         void *userdata;
 };
 
@@ -33,6 +39,9 @@ int activity_new(const struct activity_parts *parts, struct activity **ret_activ
  * an attempt is started. Accepts NULL: there is only one host.
  */
 bool activity_is_proven(struct activity *activity);
+
+/* Ends the activity in favour of another host. Must not be called after activity_stop(). */
+void activity_hand_over(struct activity *activity, const char *reason);
 
 /* No more heartbeats and no callbacks. Accepts NULL. */
 void activity_stop(struct activity *activity);

@@ -30,6 +30,9 @@ struct control_parts {
         /* The same on a host that stands by, instead; there is no monitor, no recorder, no outbox. */
         struct standby_facts (*describe_standby)(void *userdata);
 
+        /* Gives up being active; false: there is only one host. The reason is borrowed. */
+        bool (*hand_over)(void *userdata, const char *reason);
+
         /* Called from the loop: jobs were added or removed. */
         void (*on_jobs_changed)(void *userdata);
         void *userdata;

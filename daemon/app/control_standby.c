@@ -63,6 +63,11 @@ void standby_metrics(void *userdata, struct bus_call *call)
         refuse(userdata, call);
 }
 
+void standby_handover(void *userdata, struct bus_call *call)
+{
+        refuse(userdata, call);
+}
+
 void standby_diagnose(void *userdata, struct bus_call *call)
 {
         refuse(userdata, call);

@@ -78,6 +78,7 @@ void control_poll(void *userdata, struct bus_call *call, const struct bus_id_lis
 void control_retry(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
 void control_drop(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
 void control_test_hook(void *userdata, struct bus_call *call, const struct bus_test_hook *arguments);
+void control_handover(void *userdata, struct bus_call *call);
 void control_get_delivery(void *userdata, struct bus_call *call, uint64_t id);
 void control_recent(void *userdata, struct bus_call *call, const struct bus_recent *arguments);
 void control_diagnose(void *userdata, struct bus_call *call);
@@ -86,6 +87,7 @@ void control_login(void *userdata, struct bus_call *call, const struct bus_login
 /* The same on a host that stands by: each but the first is refused, and names the active host. */
 void standby_get_status(void *userdata, struct bus_call *call);
 void standby_metrics(void *userdata, struct bus_call *call);
+void standby_handover(void *userdata, struct bus_call *call);
 void standby_diagnose(void *userdata, struct bus_call *call);
 void standby_add_jobs(void *userdata, struct bus_call *call, const struct bus_add_jobs *arguments);
 void standby_change(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);

@@ -48,6 +48,7 @@ struct daemon {
         bool reload_failed;            /* the last reload did */
         bool state_slow;               /* writing to it makes no progress */
         struct store_active_host host; /* this one, if there are several */
+        bool hands_over;               /* it was asked for that */
         bool stands_by;                /* this host is not active any more */
         char *last_status;             /* STATUS= after the end; NULL: none */
 };
@@ -161,17 +162,37 @@ static void log_lost(const struct daemon *daemon, const char *reason)
                             reason);
 }
 
-static void on_lost(void *userdata, const char *reason)
+static void on_activity_end(void *userdata, enum activity_end why, const char *reason)
 {
         struct daemon *daemon = userdata;
 
         if (ending_has_begun(&daemon->ending))
                 return;
-        log_lost(daemon, reason);
+        switch (why) {
+        case ACTIVITY_LOST:
+                log_lost(daemon, reason);
+                break;
+        case ACTIVITY_HANDOVER:
+                journal_print_about(daemon->parts.journal, LOG_NOTICE, MESSAGE_ID_STANDING_BY, 0, NULL,
+                                    "This host gives up being active: %s. It ends its hooks, and stands by.",
+                                    reason);
+                daemon->hands_over = true;
+                break;
+        }
         (void)sd_notify(false, "STATUS=standing by");
         daemon->stands_by = true;
         daemon->ending.stands_by = true;
         end(daemon, EXIT_STATUS_STATE, true);
+}
+
+static bool hand_over(void *userdata, const char *reason)
+{
+        struct daemon *daemon = userdata;
+
+        if (daemon->parts.activity == NULL)
+                return false;
+        activity_hand_over(daemon->parts.activity, reason);
+        return true;
 }
 
 /* ---- status ---- */
@@ -330,7 +351,7 @@ static int start_activity(struct daemon *daemon)
                 .event = daemon->parts.event,
                 .state = daemon->parts.state,
                 .on_renewed = on_renewed,
-                .on_lost = on_lost,
+                .on_end = on_activity_end,
                 .userdata = daemon,
         };
         struct store *store = state_store(daemon->parts.state);
@@ -395,7 +416,7 @@ static enum exit_status build_and_run(struct daemon *daemon, struct store *store
  */
 static enum exit_status run_active(const struct daemon_options *options, struct config **config,
                                    struct journal *journal, struct store *store, uint64_t timeout_at_us,
-                                   bool *ret_stands_by)
+                                   bool *ret_stands_by, bool *ret_hands_over)
 {
         struct daemon daemon = {
                 .parts = {
@@ -405,6 +426,7 @@ static enum exit_status run_active(const struct daemon_options *options, struct 
                         .on_idle = on_idle,
                         .on_jobs_changed = on_jobs_changed,
                         .describe = describe_facts,
+                        .hand_over = hand_over,
                         .userdata = &daemon,
                 },
                 .timeout_at_us = timeout_at_us,
@@ -431,6 +453,7 @@ static enum exit_status run_active(const struct daemon_options *options, struct 
         *config = config_ref(daemon.parts.config);
         parts_free(&daemon.parts);
         *ret_stands_by = daemon.stands_by && is_sent;
+        *ret_hands_over = daemon.hands_over;
         return status;
 }
 
@@ -439,16 +462,17 @@ static enum exit_status run_until_exit(const struct daemon_options *options, str
 {
         const uint64_t timeout_at_us = options->timeout_us > 0 ? clock_boot_us() + options->timeout_us : 0;
         struct store *store = NULL;
-        bool stands_by = false;
+        bool stands_by = false, hands_over = false;
 
         enum exit_status status = opening_open(options, *config, journal, &store, &stands_by);
         while (status == EXIT_STATUS_SUCCESS) {
                 if (stands_by) {
-                        status = standby_run(options, config, journal, store, timeout_at_us, &store);
+                        status = standby_run(options, config, journal, store, timeout_at_us, hands_over,
+                                             &store);
                         if (store == NULL)
                                 return status;
                 }
-                status = run_active(options, config, journal, store, timeout_at_us, &stands_by);
+                status = run_active(options, config, journal, store, timeout_at_us, &stands_by, &hands_over);
                 if (!stands_by)
                         return status;
                 status = opening_stand_by(options, *config, journal, &store);

@@ -59,7 +59,7 @@ static int on_post(sd_event_source *source, void *userdata)
         (void)source;
         struct ending *ending = userdata;
 
-        /* A host that stands by records no results: another one may be active. */
+        /* A host that stands by does not wait for results to be recorded: another one may be active. */
         if (ending->phase == ENDING_HOOKS &&
             (ending->stands_by ? !outbox_is_busy(ending->outbox) : outbox_is_idle(ending->outbox)))
                 ending->phase = ENDING_QUEUES;
@@ -69,8 +69,7 @@ static int on_post(sd_event_source *source, void *userdata)
                 return exit_loop(ending);
 
         if (ending->phase == ENDING_QUEUES) {
-                if (!ending->stands_by)
-                        last_run_end(ending->state); /* whatever becomes of the journal */
+                last_run_end(ending->state); /* whatever becomes of the journal */
                 ending->phase = ENDING_JOURNAL;
         } else if (journal_is_idle(ending->journal)) {
                 state_finish(ending->state);

@@ -12,6 +12,7 @@
 
 #include "app/check.h"
 #include "journal/message_ids.h"
+#include "planning/preference.h"
 #include "platform/credential.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -26,12 +27,18 @@ static int read_password(const struct config *config, char **ret_password, char 
         return credential.source[0] != '\0' ? credential_read(&credential, ret_password, ret_message) : 0;
 }
 
-/* Where it is not known, it is not shown. */
-static void read_host(char ret_host[static STORE_HOST_SIZE])
+void opening_host(char ret_host[static STORE_HOST_SIZE])
 {
         if (gethostname(ret_host, STORE_HOST_SIZE) < 0)
                 ret_host[0] = '\0';
         ret_host[STORE_HOST_SIZE - 1] = '\0';
+}
+
+unsigned opening_wait_s(const struct config *config, const char *host)
+{
+        const char *prefer = config->state_prefer;
+
+        return *prefer != '\0' && strcmp(prefer, host) != 0 ? PREFERENCE_OTHERS_WAIT_S : 0;
 }
 
 static enum exit_status open_database(const struct daemon_options *options, const struct config *config,
@@ -49,12 +56,13 @@ static enum exit_status open_database(const struct daemon_options *options, cons
         }
         free(message); /* a warning, which has been logged */
         message = NULL;
-        read_host(host);
+        opening_host(host);
         struct store_database database = {
                 .uri = config->state_database,
                 .password = password,
                 .instance = options->instance,
                 .host = host,
+                .wait_s = opening_wait_s(config, host),
                 .stands_by = *stands_by,
         };
         r = store_open_database(directory, &database, &message, ret_store);

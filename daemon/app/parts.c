@@ -151,6 +151,7 @@ static struct control_parts describe_parts(struct parts *parts)
                 .instance = parts->options->instance,
                 .describe = parts->describe,
                 .describe_standby = parts->describe_standby,
+                .hand_over = parts->hand_over,
                 .on_jobs_changed = parts->on_jobs_changed,
                 .userdata = parts->userdata,
         };

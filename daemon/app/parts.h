@@ -27,6 +27,7 @@ struct parts {
         void (*on_idle)(void *userdata);
         void (*on_jobs_changed)(void *userdata);
         struct status_facts (*describe)(void *userdata);
+        bool (*hand_over)(void *userdata, const char *reason);    /* on the active host, on request */
         struct standby_facts (*describe_standby)(void *userdata); /* only on a host that stands by */
         void *userdata;
 

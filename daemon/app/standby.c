@@ -15,18 +15,25 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "app/opening.h"
 #include "app/parts.h"
 #include "app/reload.h"
 #include "app/signals.h"
 #include "app/status_line.h"
 #include "app/status_text.h"
 #include "journal/message_ids.h"
+#include "planning/preference.h"
+#include "platform/clock.h"
 #include "util/container.h"
 #include "util/timer.h"
 #include "util/timespan.h"
 
 /* How often the lock is tried. */
 #define TRY_INTERVAL_US (500 * USEC_PER_MSEC)
+
+/* How long a host that hands over leaves the lock to others: longer than those that are not preferred wait.
+ */
+#define HANDOVER_WAIT_US (20 * USEC_PER_SEC)
 
 /* How long the end may take, and then the last messages. */
 #define END_TIMEOUT_US (2 * USEC_PER_SEC)
@@ -39,7 +46,14 @@ struct standby {
 
         struct state_operation try; /* the writer uses this and the next, while it is queued */
         struct store_active_host found;
+        bool may_take_over, asks; /* what the writer is to do */
+        unsigned wait_s;
         bool is_trying;
+
+        struct preference preference;
+        uint64_t not_before_us; /* CLOCK_BOOTTIME: this host leaves the lock to others until then */
+        bool after_handover;
+        char host[STORE_HOST_SIZE];
 
         struct standby_facts facts; /* as of the last one */
         char error[STATE_ERROR_MAX];
@@ -132,6 +146,8 @@ static void note_host(struct standby *standby)
         bool is_other = !facts->is_known || facts->error != NULL ||
                         strcmp(found->name, facts->host.name) != 0 || found->since_us != facts->host.since_us;
 
+        if (strcmp(found->name, standby->host) != 0)
+                standby->not_before_us = 0; /* it has been handed over */
         facts->error = NULL;
         facts->is_known = true;
         facts->host = *found;
@@ -156,7 +172,9 @@ static int try_run(struct state_operation *operation, struct store *store)
 {
         struct standby *standby = CONTAINER_OF(operation, struct standby, try);
 
-        int r = store_take_over(store);
+        int r = standby->may_take_over ? store_take_over(store, standby->wait_s) : 0;
+        if (r == 0 && standby->asks)
+                r = store_ask_for_handover(store);
         return r != 0 ? r : store_get_active_host(store, &standby->found);
 }
 
@@ -180,6 +198,14 @@ static void try_done(struct state_operation *operation, int r)
         }
 }
 
+/* The database can be used, and another host is active. */
+static bool is_well(const struct standby *standby)
+{
+        const struct standby_facts *facts = &standby->facts;
+
+        return facts->error == NULL && facts->is_known && facts->host.name[0] != '\0' && !facts->host.is_gone;
+}
+
 /* Not in a transaction: to become active is one. */
 static void on_timer(void *userdata)
 {
@@ -187,7 +213,19 @@ static void on_timer(void *userdata)
 
         if (standby->is_trying)
                 return;
+        const uint64_t now_us = clock_boot_us();
+        const char *prefer = standby->parts.config->state_prefer;
+        const bool is_preferred = strcmp(prefer, standby->host) == 0;
+
         standby->is_trying = true;
+        standby->may_take_over = now_us >= standby->not_before_us;
+        standby->wait_s = opening_wait_s(standby->parts.config, standby->host);
+        standby->asks = preference_asks(&standby->preference,
+                                        is_preferred && !standby->after_handover && is_well(standby), now_us);
+        if (standby->asks)
+                journal_print(standby->parts.journal, LOG_NOTICE,
+                              "This host is preferred, and asks %s for a handover.",
+                              standby->facts.host.name);
         standby->try = (struct state_operation){ .run = try_run, .done = try_done, .at_once = true };
         state_queue(standby->parts.state, &standby->try);
 }
@@ -241,7 +279,7 @@ static int build(struct standby *standby, struct store *store, uint64_t timeout_
 
 enum exit_status standby_run(const struct daemon_options *options, struct config **config,
                              struct journal *journal, struct store *store, uint64_t timeout_at_us,
-                             struct store **ret_store)
+                             bool after_handover, struct store **ret_store)
 {
         struct standby standby = {
                 .parts = {
@@ -251,8 +289,11 @@ enum exit_status standby_run(const struct daemon_options *options, struct config
                         .describe_standby = describe_facts,
                         .userdata = &standby,
                 },
+                .after_handover = after_handover,
+                .not_before_us = after_handover ? clock_boot_us() + HANDOVER_WAIT_US : 0,
         };
 
+        opening_host(standby.host);
         int r = build(&standby, store, timeout_at_us);
         if (r >= 0)
                 r = parts_run(&standby.parts);

@@ -10,9 +10,10 @@
 
 /*
  * Stands by: tries to become the active host, answers on the bus what can be read, and does nothing else.
- * `store` stands by; it is taken over. A reload replaces *config. Returns when this host is active, with the
- * store in *ret_store, or else NULL there and the exit status of the process.
+ * `after_handover`: this host was active, and was asked to hand over. It leaves others time for that, and
+ * does not ask for it back. `store` stands by; it is taken over. A reload replaces *config. Returns when this
+ * host is active, with the store in *ret_store, or else NULL there and the exit status of the process.
  */
 enum exit_status standby_run(const struct daemon_options *options, struct config **config,
                              struct journal *journal, struct store *store, uint64_t timeout_at_us,
-                             struct store **ret_store);
+                             bool after_handover, struct store **ret_store);

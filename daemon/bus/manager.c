@@ -217,6 +217,13 @@ static void start_metrics(struct bus_call *call)
         target->operations->metrics(target->userdata, call);
 }
 
+static void start_handover(struct bus_call *call)
+{
+        const struct bus_target *target = call->userdata;
+
+        target->operations->handover(target->userdata, call);
+}
+
 /* ---- methods ---- */
 
 struct method {
@@ -228,6 +235,7 @@ struct method {
 
 #define MANAGE_JOBS       "org.jobwatchd1.manage-jobs"
 #define MANAGE_DELIVERIES "org.jobwatchd1.manage-deliveries"
+#define HANDOVER          "org.jobwatchd1.handover"
 #define LOGIN             "org.jobwatchd1.login"
 
 static const struct method methods[] = {
@@ -247,6 +255,7 @@ static const struct method methods[] = {
         { .name = "Retry", .action = MANAGE_DELIVERIES, .start = bus_start_retry },
         { .name = "Drop", .action = MANAGE_DELIVERIES, .start = bus_start_drop },
         { .name = "TestHook", .action = MANAGE_DELIVERIES, .start = bus_start_test_hook },
+        { .name = "Handover", .action = HANDOVER, .start = start_handover },
         { .name = "Login", .action = LOGIN, .start = bus_start_login },
 };
 
@@ -351,6 +360,7 @@ static const sd_bus_vtable vtable[] = {
         ACTION("Poll", ("at", jobs)),
         ACTION("Retry", ("at", deliveries)),
         ACTION("Drop", ("at", deliveries)),
+        ACTION("Handover", (NULL)),
         METHOD("TestHook", ("s", hook, "a{sv}", options), ("t", test)),
         SD_BUS_METHOD_WITH_ARGS("Login", SD_BUS_ARGS("h", credentials), SD_BUS_NO_RESULT, on_call,
                                 SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_SENSITIVE),

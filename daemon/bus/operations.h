@@ -108,6 +108,8 @@ struct bus_operations {
         void (*drop)(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
         void (*test_hook)(void *userdata, struct bus_call *call, const struct bus_test_hook *arguments);
 
+        void (*handover)(void *userdata, struct bus_call *call);
+
         /* This asks the API, which takes time, and changes nothing. */
         void (*recent)(void *userdata, struct bus_call *call, const struct bus_recent *arguments);
 

@@ -169,9 +169,10 @@ struct config {
         char *state_directory;     /* "": see config_state_directory() */
         char *state_database;      /* a URI of PostgreSQL; "": none, the state is in a file there */
         char *state_password_file; /* of the database: the name of a credential, or a path; "": none */
-        uint64_t state_keep_us;    /* how long events that are logged and delivered are kept */
-        size_t state_max_size;     /* of the database */
-        char *metrics_textfile;    /* "": none */
+        char *state_prefer;     /* the host that is to be active, of those that share the database; "": any */
+        uint64_t state_keep_us; /* how long events that are logged and delivered are kept */
+        size_t state_max_size;  /* of the database */
+        char *metrics_textfile; /* "": none */
 };
 
 /*

@@ -180,6 +180,7 @@ const struct config_key config_keys[] = {
         { KEY(STATE, "database", text), FIELD(state_database), DEFAULT(""), .check = check_database },
         { KEY(STATE, "password_file", text), FIELD(state_password_file), DEFAULT(""),
           .check = check_secret_file },
+        { KEY(STATE, "prefer", text), FIELD(state_prefer), DEFAULT(""), .check = check_host },
         { KEY(STATE, "keep", timespan), FIELD(state_keep_us), DEFAULT("90d"),
           RANGE(USEC_PER_HOUR, 10 * LONGEST_TIMESPAN) },
         { KEY(STATE, "max_size", size), FIELD(state_max_size), DEFAULT("256M"),

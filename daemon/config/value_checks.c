@@ -129,6 +129,14 @@ const char *check_database(const char *value)
         return NULL;
 }
 
+const char *check_host(const char *value)
+{
+        for (const char *at = value; *at != '\0'; at++)
+                if (*at <= ' ' || *at > '~')
+                        return "write the name of a host, as hostname prints it";
+        return strlen(value) > 64 ? "write the name of a host, of at most 64 characters" : NULL;
+}
+
 void normalise_base_url(char *value)
 {
         size_t size = strlen(value);

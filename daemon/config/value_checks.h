@@ -24,6 +24,9 @@ const char *check_absolute_path(const char *value);
 /* A URI of PostgreSQL without a password, or "". */
 const char *check_database(const char *value);
 
+/* The name of a host, as hostname(1) prints it, or "". */
+const char *check_host(const char *value);
+
 /* An absolute path that the collector "textfile" of node_exporter reads, or "". */
 const char *check_textfile(const char *value);
 

@@ -48,7 +48,7 @@ struct store_database {
         const char *password; /* NULL: none is given to the server */
         const char *instance; /* several may share a database; NULL: the one without a name */
         const char *host;     /* the name of this host */
-        unsigned wait_s;      /* the active host must have been gone for so many seconds; 0: not active */
+        unsigned wait_s;      /* as for store_take_over() */
         bool stands_by;       /* the lock is not taken at once: see store_take_over() */
 };
 
@@ -72,19 +72,25 @@ int store_open_database(const char *directory, const struct store_database *data
 
 /* The host that an instance is active on, or was last. */
 struct store_active_host {
-        char name[STORE_HOST_SIZE]; /* "": on none so far */
-        uint64_t since_us;          /* CLOCK_REALTIME */
-        bool is_gone;               /* it has written nothing for some seconds */
+        char name[STORE_HOST_SIZE];   /* "": on none so far */
+        uint64_t since_us;            /* CLOCK_REALTIME */
+        bool is_gone;                 /* it has written nothing for some seconds */
+        char wanted[STORE_HOST_SIZE]; /* the host that asks for a handover; "": none does */
 };
 
 /* Whether several hosts share the state, one of which is active. */
 bool store_is_shared(const struct store *store);
 
 /*
- * Tries to become the active host. Returns 1 if this host is it, 0 if another one is, or a negative errno as
- * store_open_database() does. Must not be called in a batch.
+ * Tries to become the active host; unless `wait_s` is 0, only if none has been active for so many seconds.
+ * Returns 1 if this host is it, 0 if another one is, or a negative errno as store_open_database() does. Must
+ * not be called in a batch.
  */
-int store_take_over(struct store *store);
+int store_take_over(struct store *store, unsigned wait_s);
+
+/* On a host that stands by: asks the active one for a handover to this host. Returns 0 or a negative errno.
+ */
+int store_ask_for_handover(struct store *store);
 
 /* The active host of a store that is shared. Returns 0 or a negative errno. */
 int store_get_active_host(struct store *store, struct store_active_host *ret_host);

@@ -68,12 +68,12 @@ class FailoverTest(IntegrationTest):
         self.configure(self.alpha, "127.0.0.1")
         self.configure(self.beta, "localhost")
 
-    def configure(self, host, name, more="", **sections):
+    def configure(self, host, name, prefer=None):
         self.config = host.config
         self.write_config(f"http://{name}:{self.fake.port}", [11, 12],
                           state={"directory": host.directory / "state", "database": self.server.uri,
-                                 "password_file": self.password_file},
-                          more=f"[hook h]\non = seen, changed, terminal\nexec = {self.hook.program}\n{more}", **sections)
+                                 "password_file": self.password_file, "prefer": prefer},
+                          more=f"[hook h]\non = seen, changed, terminal\nexec = {self.hook.program}\n")
 
     def start_both(self):
         self.alpha.start().wait_for(ACTIVE)
@@ -149,6 +149,32 @@ class Takeover(FailoverTest):
         active = self.beta if self.beta.daemon.count(ACTIVE) else self.alpha
         active.daemon.wait_for(r"Job 11: .*\[succeeded")
         self.assertDeliveredOnce()
+
+
+class Handover(FailoverTest):
+    def test_by_command(self):
+        self.start_both()
+        self.alpha.bus.call("Handover")
+        self.beta.daemon.wait_for(ACTIVE)
+        self.alpha.daemon.wait_for("This host gives up being active: user 0 has asked for a handover")
+        self.alpha.daemon.wait_for(STANDBY.format("beta"))
+        self.fake.job(11, status="Completed", result="c")
+        self.beta.daemon.wait_for(r"Job 11: .*\[succeeded")
+        self.assertDeliveredOnce()
+
+    def test_to_the_host_that_is_preferred(self):
+        """It asks after a minute; here the test does so for it."""
+        for host, name in ((self.alpha, "127.0.0.1"), (self.beta, "localhost")):
+            self.configure(host, name, prefer="beta")
+        self.start_both()
+        self.server.psql("UPDATE jobwatchd.instance SET wanted = 'beta'", server.ROLE)
+        self.beta.daemon.wait_for(ACTIVE)
+        self.alpha.daemon.wait_for("This host gives up being active: beta is preferred and asks for a handover")
+        self.alpha.daemon.wait_for(STANDBY.format("beta"))
+        killed = time.monotonic()
+        self.beta.kill()
+        self.alpha.daemon.wait_for(ACTIVE, count=2)
+        self.assertGreater(time.monotonic(), killed + 9)
 
 
 class Standby(FailoverTest):

@@ -202,9 +202,14 @@ static bool tidy(struct store *store)
 
 /* ---- several hosts ---- */
 
-static int take_over(struct store *store)
+static int take_over(struct store *store, unsigned wait_s)
 {
-        return session_take_over(postgresql_of(store));
+        return session_take_over(postgresql_of(store), wait_s);
+}
+
+static int ask_for_handover(struct store *store)
+{
+        return session_ask_for_handover(postgresql_of(store));
 }
 
 static int active_host(struct store *store, struct store_active_host *ret_host)
@@ -256,6 +261,7 @@ static const struct engine postgresql_engine = {
         .disk_is_low = disk_is_low,
         .tidy = tidy,
         .take_over = take_over,
+        .ask_for_handover = ask_for_handover,
         .active_host = active_host,
 };
 

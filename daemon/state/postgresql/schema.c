@@ -112,7 +112,7 @@ static const char *const migrations[] = {
         "PRIMARY KEY, "                                                                                      \
         "name text NOT NULL UNIQUE, version bigint NOT NULL DEFAULT 0, epoch bigint NOT NULL DEFAULT 0, "    \
         "seen timestamptz NOT NULL DEFAULT now(), since timestamptz NOT NULL DEFAULT now(), "                \
-        "host text NOT NULL DEFAULT ''); COMMIT"
+        "host text NOT NULL DEFAULT '', wanted text NOT NULL DEFAULT ''); COMMIT"
 
 /* In a transaction that an error has ended or will end. */
 static int roll_back(struct postgresql *postgresql, int r)

@@ -200,7 +200,28 @@ int session_connect(struct postgresql *postgresql)
         return r;
 }
 
-int session_take_over(struct postgresql *postgresql)
+/* The host that asks for a handover; "": none does. */
+static int set_wanted(struct postgresql *postgresql, const char *host)
+{
+        char *name = PQescapeLiteral(postgresql->connection, host, strlen(host));
+
+        if (name == NULL)
+                return store_fail(&postgresql->store, -EINVAL, "the name of this host is not UTF-8");
+        CLEANUP(cleanup_free)
+        char *sql = format_message("UPDATE jobwatchd.instance SET wanted = %s WHERE number = %lld", name,
+                                   (long long)postgresql->number);
+        PQfreemem(name);
+        return postgresql_execute(postgresql, sql, NULL);
+}
+
+int session_ask_for_handover(struct postgresql *postgresql)
+{
+        int r = session_connect(postgresql);
+
+        return r < 0 ? r : set_wanted(postgresql, postgresql->host);
+}
+
+int session_take_over(struct postgresql *postgresql, unsigned wait_s)
 {
         int r = session_connect(postgresql);
 
@@ -208,10 +229,12 @@ int session_take_over(struct postgresql *postgresql)
                 return r;
         if (!postgresql->stands_by)
                 return 1;
-        r = try_lock(postgresql, postgresql->wait_s);
+        r = try_lock(postgresql, wait_s);
         if (r <= 0)
                 return r;
         r = begin_active(postgresql);
+        if (r >= 0)
+                r = set_wanted(postgresql, "");
         if (r < 0) { /* which gives up the lock */
                 postgresql_disconnect(postgresql);
                 return r;
@@ -230,7 +253,7 @@ int session_active_host(struct postgresql *postgresql, struct store_active_host 
                 return r;
         (void)snprintf(sql, sizeof(sql),
                        "SELECT host, (extract(epoch FROM since) * 1000000)::bigint, "
-                       "seen < now() - interval '" GONE_SECONDS " s' "
+                       "seen < now() - interval '" GONE_SECONDS " s', wanted "
                        "FROM jobwatchd.instance WHERE number = %lld",
                        (long long)postgresql->number);
         r = postgresql_execute(postgresql, sql, &result);
@@ -243,5 +266,6 @@ int session_active_host(struct postgresql *postgresql, struct store_active_host 
                 .is_gone = strcmp(PQgetvalue(result, 0, 2), "t") == 0,
         };
         (void)snprintf(ret_host->name, sizeof(ret_host->name), "%s", PQgetvalue(result, 0, 0));
+        (void)snprintf(ret_host->wanted, sizeof(ret_host->wanted), "%s", PQgetvalue(result, 0, 3));
         return 0;
 }

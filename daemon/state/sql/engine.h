@@ -92,7 +92,8 @@ struct engine {
 
         /* ---- several hosts: NULL, if there is only one ---- */
 
-        int (*take_over)(struct store *store);
+        int (*take_over)(struct store *store, unsigned wait_s);
+        int (*ask_for_handover)(struct store *store);
         int (*active_host)(struct store *store, struct store_active_host *ret_host);
 };
 

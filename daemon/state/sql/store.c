@@ -44,10 +44,16 @@ bool store_is_shared(const struct store *store)
         return store->engine->take_over != NULL;
 }
 
-int store_take_over(struct store *store)
+int store_take_over(struct store *store, unsigned wait_s)
 {
         assert(store_is_shared(store) && !store->in_batch);
-        return store->engine->take_over(store);
+        return store->engine->take_over(store, wait_s);
+}
+
+int store_ask_for_handover(struct store *store)
+{
+        assert(store_is_shared(store) && !store->in_batch);
+        return store->engine->ask_for_handover(store);
 }
 
 int store_get_active_host(struct store *store, struct store_active_host *ret_host)

@@ -89,6 +89,10 @@ static void test_missing_files_cannot_be_created(void **context)
         assert_refused(fixture, directory, -EPERM, "Cannot set the mode");
         assert_true(fault_system_disarm());
         assert_int_equal(rmdir(directory), 0);
+        fault_system_arm(FAULT_FSYNC, 1, EIO);
+        assert_refused(fixture, directory, -EIO, "new/..: ");
+        assert_true(fault_system_disarm());
+        assert_int_equal(rmdir(directory), 0);
         fixture_open(fixture);
 }
 

@@ -37,6 +37,17 @@
 
 static const char header_magic[16] = "SQLite format 3";
 
+/* The names in a directory survive a power cut. */
+static int sync_directory(const char *directory, char **ret_message)
+{
+        CLEANUP(cleanup_descriptor) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0 || fsync(fd) < 0)
+                return fail_with_message(-errno, ret_message, "Cannot write to %s: %s.", directory,
+                                         strerror(errno));
+        return 0;
+}
+
 int state_directory_open(const char *directory, char **ret_message, char **ret_directory)
 {
         if (mkdir(directory, 0700) < 0) {
@@ -50,10 +61,14 @@ int state_directory_open(const char *directory, char **ret_message, char **ret_d
                 return fail_with_message(-errno, ret_message, "Cannot set the mode of %s: %s.", directory,
                                          strerror(errno));
         } else {
+                CLEANUP(cleanup_free) char *parent = format_message("%s/..", directory);
                 int r = ownership_give_to_service(directory);
                 if (r < 0)
                         return fail_with_message(r, ret_message, "Cannot set the owner of %s: %s.", directory,
                                                  strerror(-r));
+                r = sync_directory(parent, ret_message);
+                if (r < 0)
+                        return r;
         }
 
         char *resolved = realpath(directory, NULL);
@@ -153,12 +168,7 @@ static int file_create(const char *directory, const char *path, char **ret_messa
                         "Cannot create %s: %s. The state directory must be writable by this user.", path,
                         strerror(errno));
 
-        /* The directory entry must survive a power cut, too. */
-        CLEANUP(cleanup_descriptor) int parent = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (parent < 0 || fsync(parent) < 0)
-                return fail_with_message(-errno, ret_message, "Cannot write to %s: %s.", directory,
-                                         strerror(errno));
-        return 0;
+        return sync_directory(directory, ret_message);
 }
 
 int state_file_prepare(const char *directory, const char *path, char **ret_message)

@@ -31,7 +31,7 @@ KINDS = ("seen", "changed", "succeeded")
 class Life:
     """A directory with a job of its own and the daemon."""
 
-    def __init__(self, test, number):
+    def __init__(self, test, number, where="state"):
         self.test = test
         self.job = Job(number)
         for state in STATES:
@@ -42,7 +42,7 @@ class Life:
         self.log = ""
         self.journal = None
         self.config = test.config = self.directory / "jobwatchd.ini"
-        test.state = self.directory / "state"
+        self.state = test.state = self.directory / where
         hooks = {"program": f"exec = {self.exec.program}", "server": f"url = {test.server.url}"}
         test.write_config(test.fake, [number], more="".join(f"[hook {name}]\non = seen, changed\n{target}\n"
                                                             for name, target in hooks.items()))
@@ -66,7 +66,7 @@ class Life:
 
     def check(self):
         served = type("Served", (), {"attempts": self.attempts_at_server})
-        check(self.test, {self.job.id: self.job}, Database(self.directory / "state"),
+        check(self.test, {self.job.id: self.job}, Database(self.state),
               {"program": (self.exec, KINDS), "server": (served, KINDS)},
               self.journal.entries() if self.journal else self.log)
 

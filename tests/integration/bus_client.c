@@ -9,11 +9,16 @@
  *                                      "REPLIES ROWS ERRORS"
  *     bus-client login NAME            passes its standard input to Login, and prints "ok" or the error
  *     bus-client deaf                  subscribes to all signals, prints "ready", and never reads
+ *     bus-client flood NAME CLIENTS SECONDS IDS
+ *                                      so many connections call ListJobs without waiting, with so many IDs to
+ * look for, and read what they get; prints "CALLS ERRORS" bus-client silent NAME CLIENTS SECONDS the same
+ * without reading; prints "CALLS"
  */
 
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,6 +179,85 @@ static void be_deaf(void)
                 (void)pause();
 }
 
+/* ---- floods ---- */
+
+#define UNANSWERED_MAX 200
+
+struct flooder {
+        sd_bus *bus;
+        unsigned unanswered;
+};
+
+static int on_flood_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
+{
+        (void)ret_error;
+        struct flooder *flooder = userdata;
+
+        flooder->unanswered--;
+        errors += sd_bus_message_is_method_error(reply, NULL) > 0;
+        return 0;
+}
+
+static void call_list_jobs(struct flooder *flooder, const char *name, const uint64_t *ids, size_t count)
+{
+        sd_bus_message *call = NULL;
+
+        need(sd_bus_message_new_method_call(flooder->bus, &call, name, OBJECT, MANAGER, "ListJobs"), "call");
+        need(sd_bus_message_open_container(call, 'a', "{sv}"), "filter");
+        need(sd_bus_message_open_container(call, 'e', "sv"), "entry");
+        need(sd_bus_message_append(call, "s", "Ids"), "key");
+        need(sd_bus_message_open_container(call, 'v', "at"), "value");
+        need(sd_bus_message_append_array(call, 't', ids, count * sizeof(*ids)), "ids");
+        need(sd_bus_message_close_container(call), "value");
+        need(sd_bus_message_close_container(call), "entry");
+        need(sd_bus_message_close_container(call), "filter");
+        need(sd_bus_message_append(call, "tu", UINT64_C(0), 0U), "page");
+        need(sd_bus_call_async(flooder->bus, NULL, call, on_flood_reply, flooder, UINT64_MAX), "call");
+        sd_bus_message_unref(call);
+        flooder->unanswered++;
+}
+
+/* Without `reads`, until the bus takes no more. */
+static void flood(const char *name, unsigned count, double seconds, size_t id_count, bool reads)
+{
+        struct flooder *flooders = calloc(count, sizeof(*flooders));
+        uint64_t *ids = calloc(id_count + 1, sizeof(*ids));
+        unsigned calls = 0;
+
+        if (flooders == NULL || ids == NULL)
+                abort();
+        for (size_t i = 0; i < id_count; i++)
+                ids[i] = i + 1;
+        for (unsigned i = 0; i < count; i++) {
+                need(sd_bus_open_system(&flooders[i].bus), "connect");
+                need(sd_bus_call_method(flooders[i].bus, name, OBJECT, "org.freedesktop.DBus.Peer", "Ping",
+                                        NULL, NULL, ""),
+                     "Ping");
+        }
+        double end = now_ms() + seconds * 1e3;
+        while (now_ms() < end) {
+                for (unsigned i = 0; i < count; i++) {
+                        struct flooder *flooder = &flooders[i];
+                        uint64_t unsent = 0;
+
+                        (void)sd_bus_get_n_queued_write(flooder->bus, &unsent);
+                        if (unsent < 2 && (!reads || flooder->unanswered < UNANSWERED_MAX)) {
+                                call_list_jobs(flooder, name, ids, id_count);
+                                calls++;
+                        }
+                        for (int r = 1; reads && r > 0;)
+                                r = sd_bus_process(flooder->bus, NULL);
+                        if (!reads && unsent > 0)
+                                (void)usleep(1000);
+                }
+        }
+        (void)printf("%u %u\n", calls, errors);
+        for (unsigned i = 0; i < count; i++)
+                sd_bus_close_unref(flooders[i].bus);
+        free(ids);
+        free(flooders);
+}
+
 static void log_in(const char *name)
 {
         sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -196,6 +280,11 @@ int main(int argc, char *argv[])
                 list_pages(argv[2]);
         else if (argc == 5 && strcmp(argv[1], "crowd") == 0)
                 crowd(argv[2], (unsigned)strtoul(argv[3], NULL, 10), (unsigned)strtoul(argv[4], NULL, 10));
+        else if (argc == 6 && strcmp(argv[1], "flood") == 0)
+                flood(argv[2], (unsigned)strtoul(argv[3], NULL, 10), strtod(argv[4], NULL),
+                      strtoul(argv[5], NULL, 10), true);
+        else if (argc == 5 && strcmp(argv[1], "silent") == 0)
+                flood(argv[2], (unsigned)strtoul(argv[3], NULL, 10), strtod(argv[4], NULL), 0, false);
         else if (argc == 3 && strcmp(argv[1], "login") == 0)
                 log_in(argv[2]);
         else if (argc == 2 && strcmp(argv[1], "deaf") == 0)

@@ -4,10 +4,12 @@
 hooks run. A daemon for each, all at the same time; each prints a row of the table in docs/reliability.md."""
 
 import dataclasses
+import os
+import pathlib
 import time
 import unittest
 
-from harness import SANITIZED, SLOW, IntegrationTest
+from harness import EX_OK, SANITIZED, SLOW, IntegrationTest
 from hostile_rig import Cost
 from test_hook_processes import BUSH, processes
 
@@ -42,6 +44,34 @@ KINDS = {
     "forks without end": Kind("#!/usr/bin/python3\n" + BUSH.replace("PIDS", "'/dev/null'"), TIMED_OUT, "timeout, SIGKILL",
                               TIMEOUT + GRACE),
 }
+
+
+class Group:
+    """A control group with limits, where this machine lets us make one."""
+
+    def __init__(self, controller, limits):
+        top = pathlib.Path("/sys/fs/cgroup")
+        if (top / "cgroup.controllers").exists():
+            self.path = top / f"jobwatchd-test-{os.getpid()}"
+        else:
+            self.path = top / controller / f"jobwatchd-test-{os.getpid()}"
+        try:
+            self.path.mkdir()
+        except OSError as error:
+            raise unittest.SkipTest(f"no control group can be made: {error}")
+        files = [name for name in limits if (self.path / name).exists()]
+        if not files:
+            self.path.rmdir()
+            raise unittest.SkipTest(f"control groups have no controller {controller} here")
+        for name in files:
+            (self.path / name).write_text(limits[name])
+
+    def remove(self):
+        """Killed processes leave it with a delay."""
+        until = time.monotonic() + 10 * SLOW
+        while (self.path / "cgroup.procs").read_text() and time.monotonic() < until:
+            time.sleep(0.01)
+        self.path.rmdir()
 
 
 class HostileHooks(IntegrationTest):
@@ -94,6 +124,62 @@ class HostileHooks(IntegrationTest):
         for site, cost in zip(sites, costs):
             with self.subTest(site[0]):
                 self.judge(*site, cost)
+
+
+EATER = """#!/usr/bin/python3
+eaten = []
+while True:
+    eaten.append(b"x" * (1 << 20))
+"""
+BOMB = """#!/usr/bin/python3
+import os, time
+while True:
+    try:
+        os.fork()
+    except OSError:
+        time.sleep(1)
+    time.sleep(0.01)
+"""
+
+
+class Limits(IntegrationTest):
+    """MemoryMax= and TasksMax= of the unit, as systemd applies them: by a control group."""
+
+    def start(self, controller, limits, program, timeout):
+        """In a group with these limits, {file: value} of the first version of control groups and of the second."""
+        place = Group(controller, limits)
+        self.addCleanup(place.remove)
+        script = self.directory / "program"
+        script.write_text(program)
+        script.chmod(0o755)
+        self.fake = self.start_fake("[jobs 11-12]\nstep = 0s Running\n")
+        self.write_config(self.fake, more=f"[job hostile]\nid = 11\nhooks = hostile\n[job other]\nid = 12\nhooks = other\n"
+                          f"[hook hostile]\nexec = {script}\ntimeout = {timeout}s\nretries = 0\n[hook other]\nexec = /bin/true\n")
+        daemon = self.start_daemon(before=["sh", "-c", f"echo $$ > {place.path}/cgroup.procs && exec \"$@\"", "sh"])
+        daemon.wait_for("first seen as Running", count=2)
+        self.fake.job(11, status="Completed")
+        return daemon
+
+    def finish(self, daemon, name, limit):
+        """Jobs are polled, the other hook runs, and it is the same process."""
+        daemon.wait_for("Job 11.*hook hostile: abandoned", patience=60 * SLOW)
+        lasted = daemon.time_of("hook hostile: abandoned") - daemon.time_of("Job 11.*succeeded")
+        print(f"| {name} | {limit} | {lasted:.2f} s | {daemon.memory_kb('VmHWM') / 1024:.1f} MiB | | | |", flush=True)
+        self.fake.job(12, status="Completed")
+        daemon.wait_for("Job 12.*hook other: delivered")
+        self.assertEqual(daemon.stop(), EX_OK)
+        self.assertEqual([process for process in processes() if str(self.directory / "program") in process[2]], [])
+
+    def test_a_program_that_takes_too_much_memory_is_killed_and_the_daemon_is_not(self):
+        daemon = self.start("memory", {"memory.limit_in_bytes": "96M", "memory.max": "96M"}, EATER, 60)
+        self.finish(daemon, "takes memory without end", "MemoryMax=, here 96 MiB")
+        self.assertEqual(daemon.count("hook hostile: abandoned .*killed by SIGKILL"), 1, daemon.text())
+
+    def test_a_fork_bomb_is_bounded_and_ended(self):
+        daemon = self.start("pids", {"pids.max": "64"}, BOMB, TIMEOUT)
+        self.wait_until(lambda: sum(str(self.directory / "program") in process[2] for process in processes()) > 40)
+        self.finish(daemon, "forks as fast as it can", "TasksMax=, here 64; timeout")
+        self.assertEqual(daemon.count(f"hook hostile: {TIMED_OUT}"), 1, daemon.text())
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ try disks test -b /dev/vda
 try mount mount -t tmpfs tmpfs /tmp
 try namespaces unshare --user true
 try hostname hostname other
+try io-uring python3 -c 'import ctypes, sys; c = ctypes.CDLL(None, use_errno=True); c.syscall(425, 1, None); sys.exit(ctypes.get_errno() == 1)'
 try resolve getent ahosts localhost
 try certificates test -s /etc/ssl/certs/ca-certificates.crt
 try python python3 -c 'import json, subprocess; subprocess.run(["true"], check=True)'

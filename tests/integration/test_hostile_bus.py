@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Hostile clients of the D-Bus API: they get errors, memory stays small, jobs are polled meanwhile, and
-another client is answered. Each prints a row of the table in docs/reliability.md."""
+another client is answered. Each prints a row of the table in docs/hostile.md."""
 
 import dataclasses
 import os
@@ -73,7 +73,7 @@ class HostileBus(IntegrationTest):
         distance = max(b - a for a, b in zip(reads, reads[1:]))
         print(f"| {name} | {flood.limit} | {calls} calls, {errors} refused | {peak:.1f} MiB | {cpu:.2f} s in {seconds:.0f} s | "
               f"{distance:.2f} s | {answered:.2f} s |", flush=True)
-        self.assertLess(distance, INTERVAL + 1 * SLOW)
+        self.assertLess(distance, INTERVAL + 2 * SLOW)
         if flood.busy:
             self.assertGreater(errors, calls / 4)
         if not SANITIZED:

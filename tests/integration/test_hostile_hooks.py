@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Hostile programs of exec hooks: each ends within its time, nothing of it is left, and meanwhile jobs are polled and other
-hooks run. A daemon for each, all at the same time; each prints a row of the table in docs/reliability.md."""
+hooks run. A daemon for each, all at the same time; each prints a row of the table in docs/hostile.md."""
 
 import dataclasses
 import os
@@ -104,9 +104,9 @@ class HostileHooks(IntegrationTest):
               f"{other:.2f} s |", flush=True)
         left = [process for process in processes() if any(str(directory / "program") in word for word in process[2])]
         self.assertEqual(left, [], "nothing is left")
-        self.assertLess(lasted, kind.most + 2 * SLOW)
-        self.assertLess(distance, INTERVAL + 1 * SLOW)
-        self.assertLess(other, 1.5 * SLOW)
+        self.assertLess(lasted, kind.most + 5 * SLOW)
+        self.assertLess(distance, INTERVAL + 2 * SLOW)
+        self.assertLess(other, 5 * SLOW)
         self.assertLess(cpu, seconds / 3)
         if not SANITIZED:
             self.assertLess(peak, PEAK_MAX_MB)

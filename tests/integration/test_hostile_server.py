@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """A hostile API: each answer is given up within its limit, costs little memory and time, and delays no other job.
 
-A daemon and a server for each kind of answer, some at a time. Each prints a row of the table in docs/reliability.md.
+A daemon and a server for each kind of answer, some at a time. Each prints a row of the table in docs/hostile.md.
 """
 
 import dataclasses

@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: MIT
 """The measurements: each function makes one round and notes its figures."""
 
+import os
 import pathlib
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "postgresql"))
+import server as postgresql  # noqa: E402
+from proxy import Proxy  # noqa: E402
 
 from programs import Aiohttp, Baseline, Collectd, CurlJq, Daemon, Process, Server, scratch
 
@@ -53,6 +59,31 @@ def polling(figures, build, seconds, peers):
                     requests, records = server.counts()
                     figures.note(what, "curl | jq", loop.used_us / records)
                     figures.note(what, "curl | jq", requests / records, column="requests")
+
+
+def events(figures, build, seconds):
+    """Recording, in groups that share a transaction: how many a second, and how long the loop was blocked at most."""
+    if postgresql.missing() is not None:
+        figures.skip(f"events in PostgreSQL: {postgresql.missing()}")
+        record_events(figures, build, seconds, {"SQLite": ()})
+        return
+    with postgresql.Server() as database, Proxy(database.port, delay=0.005) as proxy:
+        places = {"SQLite": (),
+                  "PostgreSQL on loopback": (database.uri, database.password),
+                  "… 5 ms away": (database.uri.replace(f":{database.port}", f":{proxy.port}"), database.password)}
+        record_events(figures, build, seconds, places)
+
+
+def record_events(figures, build, seconds, places):
+    environment = {**os.environ, "JOBWATCHD_MODULE_DIR": str(build / "daemon")}
+    for group in (1, 10, 100, 1000):
+        for who, words in places.items():
+            with scratch() as folder:
+                said = subprocess.run([build / "tests/bench/events", folder, str(group), str(seconds), *words], env=environment,
+                                      stdout=subprocess.PIPE, check=True, text=True).stdout
+            rate, longest = map(float, said.split())
+            figures.note(f"events a second, {group:,} at once", who, rate)
+            figures.note(f"… loop blocked for at most, ms ({group:,})", who, longest)
 
 
 def waiting(figures, build, few, many):

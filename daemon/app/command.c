@@ -170,8 +170,14 @@ enum exit_status command_check(const struct daemon_options *options)
         enum exit_status status = check_config(options, &config);
         if (status == EXIT_STATUS_CONFIG && assumed && !options->for_reload)
                 (void)fputs("This was checked for the user " SERVICE_USER " of the service.\n", stderr);
-        if (status != EXIT_STATUS_SUCCESS || options->for_reload)
+        if (status != EXIT_STATUS_SUCCESS)
                 return status;
+        if (options->for_reload) {
+                /* From here on, the service manager waits for READY=1 of the daemon, which gets SIGHUP next.
+                 */
+                (void)sd_notify(false, "RELOADING=1");
+                return EXIT_STATUS_SUCCESS;
+        }
         (void)printf("%s: OK (%zu job%s, ", options->path, config->job_count, plural(config->job_count));
         if (config->discover_count > 0)
                 (void)printf("%zu [discover] section%s, ", config->discover_count,

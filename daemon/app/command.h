@@ -17,7 +17,8 @@ enum exit_status command_run(const struct daemon_options *options);
 
 /*
  * Validates the configuration, its secrets and hook programs; as root for the user of the service. Errors and
- * warnings go to standard error. With `for_reload` nothing is printed on success.
+ * warnings go to standard error. With `for_reload` nothing is printed on success; the service manager learns
+ * that a reload begins.
  */
 enum exit_status command_check(const struct daemon_options *options);
 

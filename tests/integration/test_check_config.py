@@ -6,6 +6,7 @@ import os
 import pwd
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -31,12 +32,12 @@ WRONG_TOKENS = {
 
 
 class CheckTest(IntegrationTest):
-    def check(self, *options, before=(), config=None):
+    def check(self, *options, before=(), config=None, env=None):
         """Returns (status, output)."""
         # LeakSanitizer cannot trace a process that has become another user; other checks show leaks.
         traced = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"} if before else {}
         done = subprocess.run([*map(str, before), JOBWATCHD, "--check", "-c", str(config or self.config), *options],
-                              env=clean_environment(**traced), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              env=clean_environment(**traced, **(env or {})), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=60, check=False)
         return done.returncode, done.stdout.decode()
 
@@ -218,6 +219,19 @@ class Reload(CheckTest):
         self.assertEqual(self.check("--reload")[0], EX_CONFIG)
         self.write_config("http://127.0.0.1:1", (11,), more="[hook a]\nexec = /none\n")
         self.assertEqual(self.check("--reload")[0], EX_CONFIG)
+
+    def test_systemd_learns_that_a_reload_begins(self):
+        """It waits for the daemon from then on, so only if the daemon is going to be told."""
+        notify = self.directory / "notify"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as receiver:
+            receiver.bind(str(notify))
+            notify.chmod(0o666)
+            for more, status in (("[poll]\nintervall = 5s\n", EX_CONFIG), ("", EX_OK)):
+                self.write_config("http://127.0.0.1:1", (11,), more=more)
+                self.assertEqual(self.check("--reload", env={"NOTIFY_SOCKET": str(notify)})[0], status)
+                if status == EX_OK:
+                    self.assertEqual(receiver.recv(1024), b"RELOADING=1")
+                self.assertRaises(BlockingIOError, receiver.recv, 1024)
 
     def test_only_with_check(self):
         done = subprocess.run([JOBWATCHD, "--reload"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)

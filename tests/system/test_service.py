@@ -119,6 +119,13 @@ class Service(SystemTest):
         self.assertRegex(status, r"(?m)^NoNewPrivs:\t1$")
         self.assertRegex(status, r"(?m)^Seccomp:\t2$")
 
+    def test_a_reload_has_ended_when_the_command_returns(self):
+        fake = self.start_with("[jobs 11-30]\nstep = 0s Running\n", (11,))
+        for job in range(12, 22):
+            self.configure(fake, (11, job))
+            self.systemctl("reload", UNIT)
+            self.assertRegex(self.run_inside("jobwatchctl", "list"), rf"(?m)^ *{job} ")
+
     def test_second_instance(self):
         other = self.start_fake("[job 21]\nstep = 0s Running\n", server="token = an0ther-5ecret\n", name="other")
         other.server(token="an0ther-5ecret")

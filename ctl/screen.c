@@ -3,12 +3,14 @@
 /*
  * The screen is the alternate one of the terminal, so that resizing, which wraps lines anew, spoils nothing.
  * Every line is written over the one before, all in one write, so that nothing flickers. Signals arrive
- * through a descriptor, so that the terminal is restored outside of signal handlers.
+ * through a descriptor, so that the terminal is restored outside of signal handlers; and writing does not
+ * block, so that they arrive while the terminal takes nothing.
  */
 
 #include "ctl/screen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,21 +37,51 @@
 /* The kernel does not stop a process whose shell has gone. */
 #define STOPS_MAX 16
 
-/* Returns false if the terminal has gone, which SIGHUP says too, but not to every process. One that another
- * process has made non-blocking is waited for. */
-static bool put(const char *text, size_t size)
-{
-        struct pollfd terminal = { .fd = STDOUT_FILENO, .events = POLLOUT };
+/* ---- writing ---- */
 
-        while (size > 0) {
-                ssize_t written = write(STDOUT_FILENO, text, size);
-                if (written < 0 &&
-                    (errno == EINTR || (errno == EAGAIN && (poll(&terminal, 1, -1) >= 0 || errno == EINTR))))
-                        continue;
-                if (written <= 0)
+/* While it is left, a terminal that takes nothing for so long stays as it is. */
+#define LEAVE_PATIENCE_MS 1000
+
+/* When a picture is drawn anew of which a part is missing. */
+#define AGAIN_US USEC_PER_SEC
+
+/* Standard output once more, which does not block this program and no other. Of a terminal of another user
+ * there is only the one that blocks. */
+static int open_terminal(void)
+{
+        int fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+        return fd >= 0 ? fd : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+/* Whether the terminal takes more. Unless it is left, signals and keys come first. */
+static bool wait_to_put(const struct screen *screen, bool leaving)
+{
+        struct pollfd polled[] = {
+                { .fd = screen->terminal, .events = POLLOUT },
+                { .fd = leaving ? -1 : screen->signals, .events = POLLIN },
+                { .fd = leaving || !screen->has_keys ? -1 : STDIN_FILENO, .events = POLLIN },
+        };
+        int r;
+
+        do
+                r = poll(polled, sizeof(polled) / sizeof(*polled), leaving ? LEAVE_PATIENCE_MS : -1);
+        while (r < 0 && errno == EINTR);
+        return r > 0 && polled[1].revents == 0 && polled[2].revents == 0;
+}
+
+/* Returns whether all was written, or a negative errno if the terminal has gone, which SIGHUP says too, but
+ * not to every process. */
+static int put(const struct screen *screen, const char *text, bool leaving)
+{
+        while (*text != '\0') {
+                ssize_t written = write(screen->terminal, text, strlen(text));
+                if (written >= 0)
+                        text += written;
+                else if (errno == EAGAIN && !wait_to_put(screen, leaving))
                         return false;
-                text += written;
-                size -= (size_t)written;
+                else if (errno != EAGAIN && errno != EINTR)
+                        return -errno;
         }
         return true;
 }
@@ -90,16 +122,21 @@ static void enter(struct screen *screen)
                 keys.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
                 keys.c_cc[VMIN] = 1;
                 keys.c_cc[VTIME] = 0;
-                screen->has_keys = tcsetattr(STDIN_FILENO, TCSADRAIN, &keys) >= 0;
+                screen->has_keys = tcsetattr(STDIN_FILENO, TCSANOW, &keys) >= 0;
         }
-        (void)put(ENTER, strlen(ENTER));
+        (void)put(screen, ENTER, false);
 }
 
+/* What the terminal has not taken yet is dropped. */
 static void leave(struct screen *screen)
 {
-        (void)put(LEAVE, strlen(LEAVE));
+        struct pollfd terminal = { .fd = screen->terminal, .events = POLLOUT };
+
+        if (screen->has_keys && poll(&terminal, 1, 0) == 0)
+                (void)tcflush(STDIN_FILENO, TCOFLUSH);
+        (void)put(screen, LEAVE, true);
         if (screen->has_keys)
-                (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &screen->before);
+                (void)tcsetattr(STDIN_FILENO, TCSANOW, &screen->before);
 }
 
 /* Those that the program has to react to; not one that it was started to ignore, as by nohup(1). */
@@ -122,8 +159,11 @@ int screen_begin(struct screen *screen)
         if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
                 return -errno;
         screen->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        if (screen->signals < 0) {
+        screen->terminal = screen->signals >= 0 ? open_terminal() : -1;
+        if (screen->terminal < 0) {
                 int error = -errno;
+                if (screen->signals >= 0)
+                        (void)close(screen->signals);
                 (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
                 return error;
         }
@@ -145,6 +185,7 @@ void screen_end(struct screen *screen)
         leave(screen);
         (void)fflush(stderr);
         (void)setvbuf(stderr, NULL, _IONBF, 0);
+        (void)close(screen->terminal);
         (void)close(screen->signals);
         signals_fill(&set);
         (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
@@ -176,10 +217,11 @@ static void size_of_terminal(unsigned *ret_columns, unsigned *ret_rows)
  * The lines as one text that draws them. Each line is cleared before it is written: after it, the cursor may
  * be on its last character. No line feed follows the last row, which would scroll.
  */
-static char *sequence_of(const char *lines, unsigned rows, size_t *ret_size)
+static char *sequence_of(const char *lines, unsigned rows)
 {
         char *text = NULL;
-        FILE *stream = memory_need(open_memstream(&text, ret_size));
+        size_t size;
+        FILE *stream = memory_need(open_memstream(&text, &size));
         unsigned row = 0;
 
         (void)fputs(HOME, stream);
@@ -206,15 +248,19 @@ char *screen_picture(struct screen *screen)
 void screen_draw(struct screen *screen, uint64_t period_us)
 {
         unsigned columns, rows;
-        size_t size = 0;
 
+        if (screen->quit || screen->ended_by > 0) /* a terminal that takes nothing would be waited for */
+                return;
         size_of_terminal(&columns, &rows);
         char *lines = screen->draw(screen->userdata, columns, rows);
-        char *text = sequence_of(lines, rows, &size);
-        screen->quit = !put(text, size) || screen->quit;
+        char *text = sequence_of(lines, rows);
+        const int whole = put(screen, text, false);
         free(text);
         free(lines);
+        screen->quit = whole < 0 || screen->quit;
         screen->period_us = period_us;
+        if (whole == 0 && period_us > AGAIN_US)
+                period_us = AGAIN_US;
         screen->tick_us = period_us < USEC_NEVER ? monotonic_now() + period_us : USEC_NEVER;
 }
 

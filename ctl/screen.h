@@ -20,6 +20,7 @@ struct screen {
         struct termios before; /* how standard input was */
         bool begun;
         bool has_keys;      /* standard input is a terminal, and was changed */
+        int terminal;       /* for writing */
         int signals;        /* signalfd(2) */
         int ended_by;       /* a signal; 0: none */
         bool quit;          /* the user wants to leave, or the terminal has gone */

@@ -272,6 +272,20 @@ class End(WatchTest):
         screen.key("q")
         self.assertEqual(screen.end()[0], EX_OK)
 
+    def test_a_terminal_that_takes_nothing(self):
+        """A signal ends it nevertheless, and the terminal is restored as soon as it takes something."""
+        self.start_two()
+        for end, expected in ((lambda screen: screen.process.terminate(), -signal.SIGTERM),
+                              (lambda screen: screen.process.send_signal(signal.SIGHUP), -signal.SIGHUP),
+                              (lambda screen: screen.key("q"), EX_OK)):
+            with self.subTest(expected):
+                screen = Screen(self, columns=200, rows=60)
+                screen.wait_for("5 .*Running")
+                self.wait_until(lambda full=screen: self.redraw(full) and not select.select([], [full.secondary], [], 0)[1])
+                end(screen)
+                self.assertEqual(screen.process.wait(PATIENCE), expected)
+                self.assertEqual(screen.end()[0], expected)
+
     @staticmethod
     def redraw(screen):
         """Whether it could be told to."""

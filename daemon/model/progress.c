@@ -16,6 +16,7 @@ enum name {
         NAME_DONE,
         NAME_TOTAL,
         NAME_PERCENT,
+        NAME_NOT_DONE, /* of others than those that are done, though they may be "of 400 rows" too */
 };
 
 /* Numbers beyond this are none that somebody counts. */
@@ -104,6 +105,8 @@ static enum name classify(const char *word, size_t size)
         static const char *const done[] = { "done", "processed", "completed", "finished", "imported", NULL };
         static const char *const total[] = { "total", "rows", "records", "count", NULL };
         static const char *const percent[] = { "percent", "percentage", NULL };
+        static const char *const not_done[] = { "failed",   "failures",  "errors", "skipped",
+                                                "rejected", "remaining", "left",   NULL };
         char name[32];
         size_t length = 0;
 
@@ -121,6 +124,8 @@ static enum name classify(const char *word, size_t size)
         strip(name, "records");
         if (is_one_of(name, done))
                 return NAME_DONE;
+        if (is_one_of(name, not_done))
+                return NAME_NOT_DONE;
         return is_one_of(name, total) ? NAME_TOTAL : NAME_OTHER;
 }
 
@@ -196,13 +201,15 @@ static bool read_percent_sign(struct reading *reading)
         return true;
 }
 
-/* The name after "260 of 400". */
-static enum name peek_name(const struct reading *reading)
+/* The next word after a number. "failed: 3" begins something else. */
+static enum name read_next_name(struct reading *reading)
 {
-        struct reading ahead = *reading;
-
-        skip_blanks(&ahead);
-        return is_letter(peek(&ahead, 0)) ? read_name(&ahead) : NAME_OTHER;
+        skip_blanks(reading);
+        if (!is_letter(peek(reading, 0)))
+                return NAME_OTHER;
+        enum name name = read_name(reading);
+        const bool assigned = peek(reading, 0) == ':' || peek(reading, 0) == '=';
+        return name == NAME_NOT_DONE && assigned ? NAME_OTHER : name;
 }
 
 static bool is_count(enum name name)
@@ -214,9 +221,12 @@ static void read_pair(struct reading *reading, uint64_t done, enum name before)
 {
         uint64_t total;
         bool whole = read_number(reading, &total);
-        enum name after = peek_name(reading);
+        struct reading ahead = *reading;
+        enum name after = read_next_name(&ahead), last = read_next_name(&ahead);
 
         if (peek(reading, 0) == '/' || !whole) /* a date */
+                return;
+        if (before == NAME_NOT_DONE || last == NAME_NOT_DONE) /* "3 of 400 rows failed" */
                 return;
         if (!is_count(before) && !is_count(after))
                 return;

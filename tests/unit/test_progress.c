@@ -63,6 +63,9 @@ static void test_two_numbers_with_names(void **state)
         assert_progress("Rows: 260/400", 65);
         assert_progress("260 / 400 rows", 65);
         assert_progress("260 of 400 records imported", 65);
+        assert_progress("260 of 400 rows\nFailed: 3", 65);
+        assert_progress("260 of 400 rows done, 3 failed", 65);
+        assert_progress("260/400 rows: importing", 65);
 }
 
 static void test_two_numbers_without_a_progress(void **state)
@@ -83,6 +86,9 @@ static void test_two_numbers_without_a_progress(void **state)
         assert_progress("3 of 4", PROGRESS_NONE);
         assert_progress("done 3 of course", PROGRESS_NONE);
         assert_progress("2 errors in 400 rows", PROGRESS_NONE);
+        assert_progress("3 of 400 rows failed", PROGRESS_NONE);
+        assert_progress("Failed: 3 of 400 rows", PROGRESS_NONE);
+        assert_progress("3/400 records skipped", PROGRESS_NONE);
         assert_progress("2026-01-15T10:30:00Z Row 17: no such price plan", PROGRESS_NONE);
         assert_progress("{\"abandoned\": 1, \"subtotal\": 4}", PROGRESS_NONE);
 }

@@ -31,6 +31,9 @@ void standby_get_status(void *userdata, struct bus_call *call)
                 problems[0] = problem = format_message("The database cannot be used: %s.", facts.error);
         else if (facts.is_known && !is_active(&facts))
                 problems[0] = problem = format_message("No host is active.");
+        else if (facts.difference != NULL)
+                problems[0] = problem = format_message("The configuration differs from that of %s: %s.",
+                                                       facts.host.name, facts.difference);
         bus_row_begin(call);
         bus_put_string(call, "Version", JOBWATCH_VERSION);
         bus_put_string(call, "Instance", control->parts.instance);

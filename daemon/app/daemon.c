@@ -26,9 +26,11 @@
 #include "app/status_line.h"
 #include "app/status_text.h"
 #include "app/summary.h"
+#include "config/config_digest.h"
 #include "journal/message_ids.h"
 #include "monitor/last_run.h"
 #include "platform/clock.h"
+#include "util/cleanup.h"
 #include "util/message.h"
 #include "util/timer.h"
 #include "util/timespan.h"
@@ -262,9 +264,21 @@ static void on_jobs_changed(void *userdata)
         control_tell_jobs_changed(daemon->parts.control);
 }
 
+/* For the hosts that stand by. */
+static void publish_config(struct daemon *daemon)
+{
+        if (daemon->parts.activity == NULL)
+                return;
+        CLEANUP(cleanup_free) char *digest = config_digest(daemon->parts.config);
+        state_put_value(daemon->parts.state, CONFIG_DIGEST_KEY, digest, strlen(digest));
+}
+
 static void on_reload_end(void *userdata, bool succeeded)
 {
         struct daemon *daemon = userdata;
+
+        if (succeeded)
+                publish_config(daemon);
 
         daemon->reload_failed = !succeeded;
         metrics_file_update(daemon->parts.metrics_file);
@@ -403,6 +417,7 @@ static enum exit_status build_and_run(struct daemon *daemon, struct store *store
         log_start(daemon);
         (void)recorder_replay(daemon->parts.recorder);
         monitor_start(daemon->parts.monitor);
+        publish_config(daemon);
         r = start_writer(daemon);
         if (r < 0)
                 return fail_with(daemon, "start the state writer", r);

@@ -9,6 +9,7 @@
 
 #include "app/standby.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,15 +22,20 @@
 #include "app/signals.h"
 #include "app/status_line.h"
 #include "app/status_text.h"
+#include "config/config_digest.h"
 #include "journal/message_ids.h"
 #include "planning/preference.h"
 #include "platform/clock.h"
+#include "util/cleanup.h"
 #include "util/container.h"
 #include "util/timer.h"
 #include "util/timespan.h"
 
 /* How often the lock is tried. */
 #define TRY_INTERVAL_US (500 * USEC_PER_MSEC)
+
+/* The configurations are compared every 5 s. */
+#define TRIES_PER_COMPARISON 10
 
 /* How long a host that hands over leaves the lock to others: longer than those that are not preferred wait.
  */
@@ -46,9 +52,13 @@ struct standby {
 
         struct state_operation try; /* the writer uses this and the next, while it is queued */
         struct store_active_host found;
+        void *digest; /* of the active host's configuration, a string; NULL: none */
+        bool reads_config;
         bool may_take_over, asks; /* what the writer is to do */
         unsigned wait_s;
         bool is_trying;
+        unsigned tries;
+        char *difference; /* of the configurations; NULL: none */
 
         struct preference preference;
         uint64_t not_before_us; /* CLOCK_BOOTTIME: this host leaves the lock to others until then */
@@ -166,7 +176,36 @@ static void note_error(struct standby *standby, const char *error)
         standby->facts.error = standby->error;
 }
 
+/* Logged when what differs has changed. */
+static void compare_config(struct standby *standby)
+{
+        if (!standby->reads_config || standby->digest == NULL)
+                return;
+        CLEANUP(cleanup_free) char *digest = config_digest(standby->parts.config);
+        char *difference = config_difference(digest, standby->digest);
+
+        if (difference != NULL &&
+            (standby->difference == NULL || strcmp(difference, standby->difference) != 0))
+                journal_print(standby->parts.journal, LOG_WARNING,
+                              "The configuration differs from that of %s, which is active: %s. It takes "
+                              "effect when this host becomes active.",
+                              standby->facts.host.name, difference);
+        free(standby->difference);
+        standby->facts.difference = standby->difference = difference;
+}
+
 /* ---- attempts to take over ---- */
+
+/* Without the tables of this version there is none. */
+static int read_config(struct standby *standby, struct store *store)
+{
+        size_t size = 0;
+
+        free(standby->digest);
+        standby->digest = NULL;
+        int r = store_get_value(store, CONFIG_DIGEST_KEY, &standby->digest, &size);
+        return r < 0 && r != -EOPNOTSUPP ? r : 0;
+}
 
 static int try_run(struct state_operation *operation, struct store *store)
 {
@@ -175,7 +214,9 @@ static int try_run(struct state_operation *operation, struct store *store)
         int r = standby->may_take_over ? store_take_over(store, standby->wait_s) : 0;
         if (r == 0 && standby->asks)
                 r = store_ask_for_handover(store);
-        return r != 0 ? r : store_get_active_host(store, &standby->found);
+        if (r == 0)
+                r = store_get_active_host(store, &standby->found);
+        return r == 0 && standby->reads_config ? read_config(standby, store) : r;
 }
 
 static void try_done(struct state_operation *operation, int r)
@@ -195,6 +236,7 @@ static void try_done(struct state_operation *operation, int r)
                 note_error(standby, operation->error);
         } else {
                 note_host(standby);
+                compare_config(standby);
         }
 }
 
@@ -220,6 +262,7 @@ static void on_timer(void *userdata)
         standby->is_trying = true;
         standby->may_take_over = now_us >= standby->not_before_us;
         standby->wait_s = opening_wait_s(standby->parts.config, standby->host);
+        standby->reads_config = standby->tries++ % TRIES_PER_COMPARISON == 1;
         standby->asks = preference_asks(&standby->preference,
                                         is_preferred && !standby->after_handover && is_well(standby), now_us);
         if (standby->asks)
@@ -307,6 +350,8 @@ enum exit_status standby_run(const struct daemon_options *options, struct config
         sd_event_source_disable_unref(standby.timer);
         sd_event_source_disable_unref(standby.timeout);
         status_line_free(standby.line);
+        free(standby.digest);
+        free(standby.difference);
         reload_free(standby.reload);
         config_free(*config);
         *config = config_ref(standby.parts.config);

@@ -28,7 +28,8 @@ struct status_facts {
 struct standby_facts {
         bool is_known; /* the next one is */
         struct store_active_host host;
-        const char *error; /* why the database cannot be used; NULL: it can. Borrowed */
+        const char *error;      /* why the database cannot be used; NULL: it can. Borrowed */
+        const char *difference; /* of the configuration from that of the active host; NULL: none. Borrowed */
 };
 
 /* "standing by: alpha is active since 2026-11-27 12:30:08". malloc()ed. */

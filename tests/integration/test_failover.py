@@ -51,11 +51,13 @@ class Host:
         return self.bus.call("GetStatus")[0]
 
 
+def setUpModule():
+    FailoverTest.server = server.Server().__enter__()
+    unittest.addModuleCleanup(FailoverTest.server.__exit__)
+
+
 class FailoverTest(IntegrationTest):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = server.Server().__enter__()
-        cls.addClassCleanup(cls.server.__exit__)
+    server = None  # one for all
 
     def setUp(self):
         super().setUp()
@@ -185,11 +187,17 @@ class Standby(FailoverTest):
         self.assertEqual((standby["Role"], standby["ActiveHost"]), ("standby", "alpha"))
         self.assertEqual(standby["ActiveSinceUSec"], active["ActiveSinceUSec"])
         self.assertRegex(standby["Text"], "^standing by: alpha is active since 20")
-        self.assertEqual(standby["Problems"], [])
         listed = self.beta.bus.call("ListJobs", "a{sv}tu", 0, 0, 100)[0]
         self.assertEqual([(job["Id"], job["Outcome"]) for job in listed], [(11, "open"), (12, "success")])
         events = self.beta.bus.call("ListEvents", "tatu", 0, 0, 100)[2]
         self.assertEqual({event["Job"] for event in events}, {11, 12})
+
+    def test_it_says_where_its_configuration_differs(self):
+        self.beta.config.write_text(self.beta.config.read_text().replace("max_interval = 100ms", "max_interval = 7s"))
+        self.start_both()
+        self.beta.daemon.wait_for("The configuration differs from that of alpha, which is active: "
+                                  r"\[api\] base_url, \[poll\] max_interval\. It takes effect when")
+        self.assertRegex(self.beta.status()["Problems"][0], r"differs from that of alpha: .*\[poll\] max_interval")
 
     def test_it_refuses_changes(self):
         self.start_both()

@@ -5,17 +5,19 @@
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import time
 import unittest
 
 from bus_rig import Bus, BusError
 from evidence import ExecRecorder
-from harness import JOBWATCHD, Daemon, IntegrationTest, clean_environment
+from harness import JOBWATCHD, Daemon, IntegrationTest, clean_environment, program
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "postgresql"))
 import server  # noqa: E402
 
+JOBWATCHCTL = program("JOBWATCHCTL")
 DIRECTORY = os.environ.get("STATE_POSTGRESQL_DIR")
 ACTIVE = r"This host is active: it has the lock of postgresql://"
 STANDBY = r"Standing by: {} is active since"
@@ -46,6 +48,13 @@ class Host:
     def kill(self):
         self.daemon.process.kill()
         self.daemon.wait_exit()
+
+    def ctl(self, *words):
+        """What jobwatchctl prints on this host."""
+        done = subprocess.run([JOBWATCHCTL, *words], env=clean_environment(**self.bus.env), capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, check=False)
+        self.test.assertEqual(done.stderr, "")
+        return done.stdout
 
     def status(self):
         return self.bus.call("GetStatus")[0]
@@ -156,7 +165,7 @@ class Takeover(FailoverTest):
 class Handover(FailoverTest):
     def test_by_command(self):
         self.start_both()
-        self.alpha.bus.call("Handover")
+        self.alpha.ctl("handover")
         self.beta.daemon.wait_for(ACTIVE)
         self.alpha.daemon.wait_for("This host gives up being active: user 0 has asked for a handover")
         self.alpha.daemon.wait_for(STANDBY.format("beta"))
@@ -187,6 +196,8 @@ class Standby(FailoverTest):
         self.assertEqual((standby["Role"], standby["ActiveHost"]), ("standby", "alpha"))
         self.assertEqual(standby["ActiveSinceUSec"], active["ActiveSinceUSec"])
         self.assertRegex(standby["Text"], "^standing by: alpha is active since 20")
+        self.assertRegex(self.alpha.ctl("status"), r"Active host: alpha \(this one\), since \w+ \d{4}-")
+        self.assertRegex(self.beta.ctl("status"), r"Active host: alpha; this one stands by, since \w+ \d{4}-")
         listed = self.beta.bus.call("ListJobs", "a{sv}tu", 0, 0, 100)[0]
         self.assertEqual([(job["Id"], job["Outcome"]) for job in listed], [(11, "open"), (12, "success")])
         events = self.beta.bus.call("ListEvents", "tatu", 0, 0, 100)[2]

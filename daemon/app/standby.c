@@ -26,6 +26,7 @@
 #include "journal/message_ids.h"
 #include "planning/preference.h"
 #include "platform/clock.h"
+#include "state/lists.h"
 #include "util/cleanup.h"
 #include "util/container.h"
 #include "util/timer.h"
@@ -52,12 +53,14 @@ struct standby {
 
         struct state_operation try; /* the writer uses this and the next, while it is queued */
         struct store_active_host found;
-        void *digest; /* of the active host's configuration, a string; NULL: none */
+        void *digest;    /* of the active host's configuration, a string; NULL: none */
+        uint64_t newest; /* event */
         bool reads_config;
         bool may_take_over, asks; /* what the writer is to do */
         unsigned wait_s;
         bool is_trying;
         unsigned tries;
+        uint64_t told;    /* the newest event that clients know of */
         char *difference; /* of the configurations; NULL: none */
 
         struct preference preference;
@@ -194,9 +197,26 @@ static void compare_config(struct standby *standby)
         standby->facts.difference = standby->difference = difference;
 }
 
+/* The active host has recorded something: tells clients, who ask what it is. */
+static void note_events(struct standby *standby)
+{
+        if (standby->newest != standby->told)
+                control_tell_jobs_changed(standby->parts.control);
+        standby->told = standby->newest;
+}
+
 /* ---- attempts to take over ---- */
 
-/* Without the tables of this version there is none. */
+/* Without the tables of this version there are no events. */
+static int read_newest(struct standby *standby, struct store *store)
+{
+        uint64_t pruned;
+
+        int r = store_event_range(store, &standby->newest, &pruned);
+        return r < 0 && r != -EOPNOTSUPP ? r : 0;
+}
+
+/* Nor is there a configuration. */
 static int read_config(struct standby *standby, struct store *store)
 {
         size_t size = 0;
@@ -216,6 +236,8 @@ static int try_run(struct state_operation *operation, struct store *store)
                 r = store_ask_for_handover(store);
         if (r == 0)
                 r = store_get_active_host(store, &standby->found);
+        if (r == 0)
+                r = read_newest(standby, store);
         return r == 0 && standby->reads_config ? read_config(standby, store) : r;
 }
 
@@ -237,6 +259,7 @@ static void try_done(struct state_operation *operation, int r)
         } else {
                 note_host(standby);
                 compare_config(standby);
+                note_events(standby);
         }
 }
 

@@ -11,8 +11,9 @@ import time
 import unittest
 
 from bus_rig import Bus, BusError
+from ctl_rig import subscribed
 from evidence import ExecRecorder
-from harness import JOBWATCHD, Daemon, IntegrationTest, clean_environment, program
+from harness import JOBWATCHD, PATIENCE, Daemon, IntegrationTest, clean_environment, program
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "postgresql"))
 import server  # noqa: E402
@@ -209,6 +210,15 @@ class Standby(FailoverTest):
         self.beta.daemon.wait_for("The configuration differs from that of alpha, which is active: "
                                   r"\[api\] base_url, \[poll\] max_interval\. It takes effect when")
         self.assertRegex(self.beta.status()["Problems"][0], r"differs from that of alpha: .*\[poll\] max_interval")
+
+    def test_a_job_can_be_waited_for(self):
+        self.start_both()
+        waiting = subprocess.Popen([JOBWATCHCTL, "wait", "11"], env=clean_environment(**self.beta.bus.env),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.wait_until(lambda: subscribed(self.beta.bus))
+        self.fake.job(11, status="Completed", result="c")
+        output, _ = waiting.communicate(timeout=PATIENCE)
+        self.assertEqual(waiting.returncode, 0, output)
 
     def test_it_refuses_changes(self):
         self.start_both()

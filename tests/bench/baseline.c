@@ -7,8 +7,9 @@
  *
  *     baseline URL JOBS BATCH INTERVAL_MS [SPREAD]
  *
- * Polls all jobs every INTERVAL_MS: BATCH ids per request, or single requests with BATCH 1. Jobs are due in
- * SPREAD waves (1) of equal size over the interval. Runs until it is killed.
+ * Polls all jobs every INTERVAL_MS: BATCH ids per request, or single requests with BATCH 1. With BATCH 0 it
+ * requests the latest JOBS jobs as one page of the search. Jobs are due in SPREAD waves (1) of equal size
+ * over the interval. Runs until it is killed.
  */
 
 #include <curl/curl.h>
@@ -120,12 +121,16 @@ static void slot_init(struct slot *slot)
 
 static void slot_start(struct slot *slot)
 {
-        int size = snprintf(slot->url, URL_MAX, "%s/api/sys/businessbackgroundjobs/", base_url);
+        int size = snprintf(slot->url, URL_MAX, "%s/api/sys/businessbackgroundjobs", base_url);
 
-        if (batch == 1) {
-                (void)snprintf(slot->url + size, (size_t)(URL_MAX - size), "%" PRIu64, ++next_job);
+        if (batch == 0) {
+                (void)snprintf(slot->url + size, (size_t)(URL_MAX - size),
+                               "?page=1&size=%" PRIu64 "&orderBy=UpdatedOn&dir=-1", jobs);
+                next_job = wave_end;
+        } else if (batch == 1) {
+                (void)snprintf(slot->url + size, (size_t)(URL_MAX - size), "/%" PRIu64, ++next_job);
         } else {
-                const char *separator = "?id=%5B";
+                const char *separator = "/?id=%5B";
 
                 for (uint64_t i = 0; i < batch && next_job < wave_end; i++, separator = ",")
                         size += snprintf(slot->url + size, (size_t)(URL_MAX - size), "%s%" PRIu64, separator,

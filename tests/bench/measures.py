@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -84,6 +85,38 @@ def record_events(figures, build, seconds, places):
             rate, longest = map(float, said.split())
             figures.note(f"events a second, {group:,} at once", who, rate)
             figures.note(f"… loop blocked for at most, ms ({group:,})", who, longest)
+
+
+def feed(figures, build, seconds, peers, jobs=10000, interval_ms=100):
+    """
+    CPU of a round of the change feed that shows nothing new: one page. The others request the same page. The median of
+    several spans, since what was read first may still be written in one of them.
+    """
+    what = f"feed, a round at {jobs:,} jobs, µs"
+
+    def measure(who, process, server, settled):
+        server.wait_for_records(settled, process)
+        spans = []
+        for _ in range(5):
+            cpu, (requests, records) = process.cpu_us(), server.counts()
+            time.sleep(seconds)
+            cpu, counts = process.cpu_us() - cpu, server.counts()
+            rounds = counts[0] - requests
+            spans.append(cpu / rounds)
+        figures.note(what, who, statistics.median(spans))
+        return (counts[1] - records) // rounds
+
+    with scratch() as folder, Server(build) as server, \
+            Daemon(build, folder, server, jobs, 100, f"{interval_ms}ms", feed="auto") as daemon:
+        rows = measure("jobwatchd", daemon, server, jobs + 2000)
+        resident, anonymous = daemon.memory()
+        figures.note(f"resident at {jobs:,} jobs, MiB", "jobwatchd", resident / 1024)
+        figures.note(f"… of which anonymous, MiB ({jobs:,})", "jobwatchd", anonymous / 1024)
+    with Server(build) as server, Baseline(build, server, rows, 0, interval_ms) as process:
+        measure("baseline", process, server, 10 * rows)
+    if "aiohttp" in peers:
+        with Server(build) as server, Aiohttp(server, rows, 0, interval_ms) as process:
+            measure("aiohttp", process, server, 10 * rows)
 
 
 def waiting(figures, build, few, many):

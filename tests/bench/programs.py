@@ -71,14 +71,17 @@ class Baseline(Process):
     """A bare loop of libcurl and yajl. Its polls are spread over the interval like those of jobwatchd by jitter."""
 
     def __init__(self, build, server, jobs, batch, interval_ms, spread=True):
-        waves = max(1, min(interval_ms // 50 if batch == 1 else interval_ms // 100, jobs // batch)) if spread else 1
+        waves = max(1, min(interval_ms // 50 if batch == 1 else interval_ms // 100, jobs // batch)) if spread and batch > 0 else 1
         super().__init__([build / "tests/bench/baseline", server.url, jobs, batch, interval_ms, waves])
 
 
 class Daemon(Process):
-    """jobwatchd without rate limits, ready when the constructor returns; start_ms is the time it took."""
+    """
+    jobwatchd without rate limits, ready when the constructor returns; start_ms is the time it took. `environment` is what
+    makes it use a bus, as the instance "bench".
+    """
 
-    def __init__(self, build, folder, server, jobs, batch, interval, hook=None, log=False):
+    def __init__(self, build, folder, server, jobs, batch, interval, hook=None, log=False, feed="off", environment=None):
         folder = pathlib.Path(folder)
         ids = ",\n    ".join(str(job) for job in range(1, jobs + 1))
         (folder / "token").touch(0o600)
@@ -91,7 +94,7 @@ token_file = {folder}/token
 interval = {interval}
 max_interval = {interval}
 batch = {"auto" if batch > 1 else "off"}
-feed = off
+feed = {feed}
 [limits]
 min_spacing = 0
 per_minute = 0
@@ -107,8 +110,9 @@ ids = {ids}
         address = "@" + self.notifications.getsockname()[1:].decode()
         started = time.monotonic()
         super().__init__([build / "daemon/jobwatchd", "-c", folder / "bench.ini", "--state-dir", folder / "state",
-                          "--log-target=console"],
-                         env={**os.environ, "NOTIFY_SOCKET": address, "JOBWATCHD_HOOK_RUN": str(build / "hook-run/hook-run")},
+                          "--log-target=console", *(["--instance", "bench"] if environment else [])],
+                         env={**os.environ, "NOTIFY_SOCKET": address, "JOBWATCHD_HOOK_RUN": str(build / "hook-run/hook-run"),
+                              **(environment or {})},
                          **(SILENT | {"stderr": subprocess.PIPE, "text": True} if log else SILENT))
         if log:
             self.log_lines = []

@@ -2,8 +2,8 @@
 
 /*
  * A minimal Nexudus API: each response is sent in one piece, and all records are equal except for the id. It
- * serves single reads, batches, and /stats, the counts of requests and records as "REQUESTS RECORDS"; all
- * else is 404.
+ * serves single reads, batches, pages of the search by UpdatedOn, newest first, in which the jobs from 1 to
+ * ACCOUNT_JOBS are, and /stats, the counts of requests and records as "REQUESTS RECORDS"; all else is 404.
  *
  *     server [CHANGES]
  *
@@ -35,8 +35,9 @@
 #define BATCH_MAX     1000
 #define CHANGING_MAX  1024 /* jobs with ids below this can change */
 #define RESULT_MODULO 1000
+#define ACCOUNT_JOBS  1000000
 
-#define JOBS_PATH "/api/sys/businessbackgroundjobs/"
+#define JOBS_PATH "/api/sys/businessbackgroundjobs"
 
 /* The incomplete request of a client. */
 struct client {
@@ -125,9 +126,34 @@ static void respond_batch(int fd, const char *ids)
         send_response(fd, "200 OK", (size_t)(end - body));
 }
 
+static void respond_page(int fd, const char *query)
+{
+        char *end = body, *next;
+        uint64_t page = strtoull(query, &next, 10), size = 0;
+
+        if (strncmp(next, "&size=", 6) == 0)
+                size = strtoull(next + 6, NULL, 10);
+        if (page == 0 || size == 0 || size > BATCH_MAX || page > ACCOUNT_JOBS / size) {
+                send_response(fd, "404 Not Found", 0);
+                return;
+        }
+        end += sprintf(end, "{\"Records\":[");
+        for (uint64_t i = 1; i <= size; i++) {
+                end += record_write(end, (page - 1) * size + i, 0);
+                *end++ = i < size ? ',' : ']';
+        }
+        end += sprintf(end,
+                       ",\"CurrentPage\":%" PRIu64 ",\"CurrentPageSize\":%" PRIu64
+                       ",\"TotalItems\":%d,\"HasNextPage\":true}",
+                       page, size, ACCOUNT_JOBS);
+        records += size;
+        send_response(fd, "200 OK", (size_t)(end - body));
+}
+
 static void respond(int fd, const char *request)
 {
-        static const char one[] = "GET " JOBS_PATH, several[] = "GET " JOBS_PATH "?id=%5B";
+        static const char one[] = "GET " JOBS_PATH "/", several[] = "GET " JOBS_PATH "/?id=%5B",
+                          some[] = "GET " JOBS_PATH "?page=";
 
         if (strncmp(request, "GET /stats ", 11) == 0) {
                 int size = sprintf(body, "%" PRIu64 " %" PRIu64, requests, records);
@@ -137,6 +163,8 @@ static void respond(int fd, const char *request)
         requests++;
         if (strncmp(request, several, sizeof(several) - 1) == 0)
                 respond_batch(fd, request + sizeof(several) - 1);
+        else if (strncmp(request, some, sizeof(some) - 1) == 0)
+                respond_page(fd, request + sizeof(some) - 1);
         else if (strncmp(request, one, sizeof(one) - 1) == 0)
                 respond_single(fd, strtoull(request + sizeof(one) - 1, NULL, 10));
         else

@@ -90,6 +90,19 @@ class Running(PostgresqlTest):
                              "JOIN events AS e ON event = sequence WHERE kind = 'changed'")
         self.assertEqual(delivered, "11|changed|done|1")
 
+    def test_what_a_promoted_replica_lacks_is_observed_again(self):
+        daemon = self.start()
+        daemon.wait_for(r"Job 12: .*\[succeeded")
+        self.wait_until(lambda: self.ask("SELECT count(*) FROM unlogged") == "0")
+        # As if the connection were lost, and the last transactions with it.
+        self.ask("UPDATE jobwatchd.instance SET seen = seen - interval '1 s'; DELETE FROM events WHERE job = 12; "
+                 "DELETE FROM jobs WHERE id = 12; SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                 "WHERE pid <> pg_backend_pid() AND usename = 'jobwatchd'")
+        daemon.wait_for("This host is not active any more: the last transaction in the database is not the last one of this host")
+        daemon.wait_for(r"Job 12: .*\[succeeded", count=2)
+        daemon.stop()
+        self.assertEqual(self.ask("SELECT count(*) FROM events WHERE job = 12"), "1")
+
     def test_a_second_one_does_not_poll_once(self):
         daemon = self.start()
         daemon.wait_for(r"jobwatchd .* started: .*state in postgresql://jobwatchd@")

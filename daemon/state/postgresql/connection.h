@@ -38,6 +38,8 @@ struct postgresql {
         bool stands_by;         /* this host is not the active one: it only reads */
         bool has_tables;        /* they are there, and of this version: the statements are prepared */
         int64_t epoch;          /* of this host; 0: it has not been active yet */
+        int64_t seen_us;        /* what the row of the instance says since the last transaction, */
+        int64_t next_seen_us;   /* and what it will say if the one in progress is committed */
         bool in_transaction;    /* the connection must not be replaced by another one */
         bool in_savepoint;      /* an error does not end the transaction */
         bool savepoint_is_kept; /* its end has not been sent yet */

@@ -62,7 +62,7 @@ static int begin(struct store *store)
 {
         struct postgresql *postgresql = postgresql_of(store);
         CLEANUP(cleanup_result) PGresult *result = NULL;
-        char sql[160];
+        char sql[256];
 
         rollback(store); /* an earlier one may have failed */
         int r = session_connect(postgresql);
@@ -70,12 +70,17 @@ static int begin(struct store *store)
                 return r;
         (void)snprintf(
                 sql, sizeof(sql),
-                "BEGIN; UPDATE jobwatchd.instance SET seen = now() WHERE number = %lld AND epoch = %lld",
+                "BEGIN; UPDATE jobwatchd.instance SET seen = now() WHERE number = %lld AND epoch = %lld "
+                "RETURNING " SEEN_US,
                 (long long)postgresql->number, (long long)postgresql->epoch);
         postgresql->in_transaction = true;
         r = postgresql_execute(postgresql, postgresql->stands_by ? "BEGIN READ ONLY" : sql, &result);
-        if (r >= 0 && !postgresql->stands_by && strcmp(PQcmdTuples(result), "1") != 0)
-                r = store_fail(store, -ESTALE, TAKEN_OVER);
+        if (r >= 0 && !postgresql->stands_by) {
+                if (PQntuples(result) == 1)
+                        postgresql->next_seen_us = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+                else
+                        r = store_fail(store, -ESTALE, TAKEN_OVER);
+        }
         if (r < 0)
                 rollback(store);
         postgresql->transaction = 0;
@@ -91,6 +96,8 @@ static int commit(struct store *store)
         int r = postgresql_execute(postgresql, "COMMIT", &result);
         if (r >= 0 && strcmp(PQcmdStatus(result), "COMMIT") != 0) /* an error had ended it */
                 r = store_fail(store, -EIO, "the transaction was rolled back");
+        if (r >= 0 && !postgresql->stands_by)
+                postgresql->seen_us = postgresql->next_seen_us;
         postgresql->in_transaction = postgresql->in_savepoint = postgresql->savepoint_is_kept = false;
         return r;
 }

@@ -113,6 +113,20 @@ static int take_lock(struct postgresql *postgresql)
         return r == 0 ? store_fail(&postgresql->store, -EBUSY, "another host uses the state") : r > 0 ? 0 : r;
 }
 
+static int ask_epoch(struct postgresql *postgresql, const char *sql, int64_t *ret_epoch, int64_t *ret_seen_us)
+{
+        CLEANUP(cleanup_result) PGresult *result = NULL;
+
+        int r = postgresql_execute(postgresql, sql, &result);
+        if (r < 0)
+                return r;
+        if (PQntuples(result) != 1)
+                return store_fail(&postgresql->store, -EUCLEAN, "the row of the instance is missing");
+        *ret_epoch = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+        *ret_seen_us = strtoll(PQgetvalue(result, 0, 1), NULL, 10);
+        return 0;
+}
+
 static int raise_epoch(struct postgresql *postgresql)
 {
         const char *host = postgresql->host;
@@ -122,23 +136,29 @@ static int raise_epoch(struct postgresql *postgresql)
                 return store_fail(&postgresql->store, -EINVAL, "the name of this host is not UTF-8");
         CLEANUP(cleanup_free)
         char *sql = format_message("UPDATE jobwatchd.instance SET epoch = epoch + 1, seen = now(), "
-                                   "since = now(), host = %s WHERE number = %lld RETURNING epoch",
+                                   "since = now(), host = %s WHERE number = %lld RETURNING epoch, " SEEN_US,
                                    name, (long long)postgresql->number);
         PQfreemem(name);
-        return postgresql_execute_number(postgresql, sql, &postgresql->epoch);
+        return ask_epoch(postgresql, sql, &postgresql->epoch, &postgresql->seen_us);
 }
 
 static int check_epoch(struct postgresql *postgresql)
 {
-        int64_t epoch = 0;
-        char sql[128];
+        int64_t epoch, seen_us;
+        char sql[160];
 
-        (void)snprintf(sql, sizeof(sql), "SELECT epoch FROM jobwatchd.instance WHERE number = %lld",
+        (void)snprintf(sql, sizeof(sql),
+                       "SELECT epoch, " SEEN_US " FROM jobwatchd.instance WHERE number = %lld",
                        (long long)postgresql->number);
-        int r = postgresql_execute_number(postgresql, sql, &epoch);
-        if (r >= 0 && postgresql->epoch != epoch)
-                r = store_fail(&postgresql->store, -ESTALE, TAKEN_OVER);
-        return r;
+        int r = ask_epoch(postgresql, sql, &epoch, &seen_us);
+        if (r < 0)
+                return r;
+        if (epoch != postgresql->epoch)
+                return store_fail(&postgresql->store, -ESTALE, TAKEN_OVER);
+        if (seen_us != postgresql->seen_us)
+                return store_fail(&postgresql->store, -ESTALE,
+                                  "the last transaction in the database is not the last one of this host");
+        return 0;
 }
 
 /* The lock is taken. */

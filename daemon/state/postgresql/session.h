@@ -6,12 +6,16 @@
 /* Of -ESTALE. */
 #define TAKEN_OVER "another host has taken over"
 
+/* The time of the last transaction: an expression for the row of the instance. */
+#define SEEN_US "(extract(epoch FROM seen) * 1000000)::bigint"
+
 /*
  * Connects, unless there is a connection, and does what a connection needs before it is used: the settings of
  * the session, and, unless this host stands by, the lock of the instance, and its tables. For the first such
  * connection of a store it raises the epoch of the instance; later ones must find it unchanged, or another
- * host has had the state in between: -ESTALE. A transaction cannot be continued over another connection:
- * -EIO.
+ * host has had the state in between: -ESTALE. So it is if the last transaction is not the one whose commit
+ * was answered last: a replica that was promoted may lack some, and a commit may have had no answer. A
+ * transaction cannot be continued over another connection: -EIO.
  *
  *  - a connection pooler or a server that is too old: -EOPNOTSUPP
  *  - the state is in use by another process or host: -EBUSY

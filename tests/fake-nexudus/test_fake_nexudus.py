@@ -313,6 +313,12 @@ class SigningIn(FakeTest):
         self.assert_invalid_grant(self.good())
         self.assertEqual(self.good(totp="123456").status, 200)
 
+    def test_tokens_that_match_a_glob(self):
+        self.start("[job 1]\n", "token = t0ken of *")
+        self.assertEqual(self.job(1, token="t0ken of a")["Id"], 1)
+        self.assertEqual(self.job(1, token="t0ken of b")["Id"], 1)
+        self.assertEqual(self.ask(JOBS + "/1", token="t0ken").status, 401)
+
     def test_expiry(self):
         self.start("[job 1]\n", self.SERVER + "\nrefresh_lifetime = 0")
         answer = self.good("a").json()

@@ -8,6 +8,7 @@
 #include "tokens.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -196,7 +197,7 @@ bool tokens_allow(const struct tokens *tokens, const struct settings *settings, 
         if (strncasecmp(authorization, "Bearer ", 7) != 0)
                 return false;
         authorization += 7;
-        if (settings->token && strcmp(settings->token, authorization) == 0)
+        if (settings->token && fnmatch(settings->token, authorization, 0) == 0)
                 return true;
         for (const struct issued_token *token = tokens->access; token; token = token->next)
                 if (token->expires > now && strcmp(token->text, authorization) == 0)

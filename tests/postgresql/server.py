@@ -19,6 +19,8 @@ SKIPPED = 77  # of meson
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 
+STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+
 # The user of the service, and of the test if it may not become another.
 ROLE = "jobwatchd"
 
@@ -55,27 +57,30 @@ def end_with_parent():
 
 
 class Server:
-    """with Server() as server: the server runs, with a role and a database of its own, both named jobwatchd."""
+    """with Server() as server: the server runs, with a role and a database of its own, both named jobwatchd.
 
-    def __init__(self, password="of the role"):
+    It listens on these addresses and that port, with more options of the form name=value. The data may be those of a
+    template: a server that is stopped.
+    """
+
+    def __init__(self, password="of the role", listen="127.0.0.1", port=None, options=(), template=None):
         self.bin = programs()
         self.password = password
+        self.listen, self.port, self.options = listen, port or free_port(), options
+        self.template = template
         self.process = None
 
     def __enter__(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="jobwatchd-postgresql-"))
         try:
-            self.port = free_port()
             if os.geteuid() == 0:
                 shutil.chown(self.directory, "postgres", "postgres")
                 self.directory.chmod(0o755)
-            secret = self.directory / "superuser"
-            self.as_server("sh", "-c", f"umask 077; echo superuser >{secret}")
-            self.as_server(self.bin / "initdb", "-D", self.data, "-U", "postgres", "-E", "UTF8", "--no-locale",
-                           "--no-sync", "--auth=scram-sha-256", f"--pwfile={secret}")
+            self.create_data()
             self.start()
-            self.psql(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{self.password}'")
-            self.psql(f"CREATE DATABASE {ROLE} OWNER {ROLE}")
+            if self.template is None:
+                self.psql(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{self.password}'")
+                self.psql(f"CREATE DATABASE {ROLE} OWNER {ROLE}")
         except BaseException:
             self.__exit__()
             raise
@@ -84,6 +89,15 @@ class Server:
     def __exit__(self, *_):
         self.stop("immediate")
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def create_data(self):
+        if self.template is not None:
+            self.as_server("cp", "-a", self.template.data, self.directory)
+            return
+        secret = self.directory / "superuser"
+        self.as_server("sh", "-c", f"umask 077; echo superuser >{secret}")
+        self.as_server(self.bin / "initdb", "-D", self.data, "-U", "postgres", "-E", "UTF8", "--no-locale",
+                       "--no-sync", "--wal-segsize=1", "--auth=scram-sha-256", f"--pwfile={secret}")
 
     @property
     def data(self):
@@ -105,8 +119,8 @@ class Server:
         """Returns when connections are accepted. The server stops at once when the test ends without stopping it."""
         with open(self.directory / "log", "ab") as log:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with,subprocess-popen-preexec-fn
-                [self.bin / "postgres", "-D", self.data, "-h", "127.0.0.1", "-p", str(self.port), "-k", self.directory,
-                 "-c", "max_connections=20", "-c", "shared_buffers=16MB", "-c", "fsync=off"],
+                [self.bin / "postgres", "-D", self.data, "-h", self.listen, "-p", str(self.port), "-k", self.directory,
+                 *(f"--{option}" for option in ("max_connections=20", "shared_buffers=16MB", "fsync=off", *self.options))],
                 cwd="/", stdout=log, stderr=log, preexec_fn=end_with_parent, **self.identity())
         ready = [self.bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-t", "10"]
         while subprocess.run(ready, check=False).returncode != 0:
@@ -116,9 +130,25 @@ class Server:
 
     def stop(self, mode="fast"):
         if self.process is not None:
-            self.process.send_signal(signal.SIGINT if mode == "fast" else signal.SIGQUIT)
+            self.process.send_signal(STOP_SIGNALS[mode])
             self.process.wait()
             self.process = None
+
+    def processes(self):
+        """The server and its children."""
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [self.process.pid, *map(int, children.read_text(encoding="ascii").split())]
+
+    def signal_all(self, number):
+        """The server itself first, so that it starts no more of them."""
+        for process in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+
+    def kill(self):
+        self.signal_all(signal.SIGKILL)
+        self.process.wait()
+        self.process = None
 
     def psql(self, sql, database="postgres"):
         """Executes SQL as the superuser; returns the rows, a line each, with | between columns."""

@@ -2,7 +2,7 @@
 
 /*
  * What only a state in the database of a server has: connections that are lost, another host, tables that
- * someone has altered. Needs $TEST_DATABASE, see tests/postgresql/run-unit.
+ * someone has altered. Needs $TEST_DATABASE, see tests/postgresql/run-tests.
  *
  * Connections are ended by another one of the same role, which is the state of another instance.
  */

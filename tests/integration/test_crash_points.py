@@ -6,7 +6,8 @@ A short run (a job is observed, changes and completes; an exec hook and a url ho
 crash_points.c. Then it is repeated for each call, and for both sides of it, until it is killed there; after a second run
 of the daemon the promise must hold, see evidence.py. Writes are also torn in the middle.
 
-As many runs as fit into a minute are made, evenly spread; CRASH_ALL=1 makes all. CRASH_POINTS names the library.
+As many runs as fit into about a minute are made, evenly spread; CRASH_ALL=1 makes all. CRASH_POINTS names the library.
+tests/postgresql/run-tests runs this on a server of PostgreSQL.
 """
 
 import collections
@@ -17,13 +18,14 @@ import subprocess
 import time
 import unittest
 
-from evidence import Database, ExecRecorder, Job, UrlRecorder, check
+from evidence import ExecRecorder, Job, UrlRecorder, check
 from fake_journal import FakeJournal, may_mount
 from harness import EX_OK, JOBWATCHD, PATIENCE, SANITIZED, IntegrationTest, clean_environment
+from state_place import URI, Place
 
 LIBRARY = os.environ.get("CRASH_POINTS", "")
 WORKERS = 4
-LIVES_MAX = 600
+LIVES_MAX = 60 if URI else 600
 STATES = [("Running", "r0"), ("Running", "r1"), ("Completed", "r2")]
 KINDS = ("seen", "changed", "succeeded")
 
@@ -44,12 +46,16 @@ class Life:
         self.config = test.config = self.directory / "jobwatchd.ini"
         self.state = test.state = self.directory / where
         hooks = {"program": f"exec = {self.exec.program}", "server": f"url = {test.server.url}"}
-        test.write_config(test.fake, [number], more="".join(f"[hook {name}]\non = seen, changed\n{target}\n"
-                                                            for name, target in hooks.items()))
+        self.place = Place(test, test.state, f"{test.id().rsplit('.', 1)[1]}-{number}")
+        test.write_config(test.fake, [number], state=self.place.settings,
+                          more="".join(f"[hook {name}]\non = seen, changed\n{target}\n"
+                                       for name, target in hooks.items()))
 
     def run(self, **env):
         """Runs until the daemon exits. --timeout ends it even if this process is killed."""
-        command = [JOBWATCHD, "-c", self.config, "--exit-when-done", "--timeout", f"{PATIENCE:.0f}s"]
+        command = [JOBWATCHD, "-c", self.config, *self.place.options, "--exit-when-done", "--timeout",
+                   f"{PATIENCE:.0f}s"]
+        env.update(self.place.env)
         if self.journal:
             # The library is only for the daemon.
             command = [*self.journal.in_front(), "env", *(f"{name}={value}" for name, value in env.items()), *command,
@@ -66,7 +72,7 @@ class Life:
 
     def check(self):
         served = type("Served", (), {"attempts": self.attempts_at_server})
-        check(self.test, {self.job.id: self.job}, Database(self.state),
+        check(self.test, {self.job.id: self.job}, self.place.database,
               {"program": (self.exec, KINDS), "server": (served, KINDS)},
               self.journal.entries() if self.journal else self.log)
 

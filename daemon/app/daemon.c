@@ -173,6 +173,7 @@ static void on_activity_end(void *userdata, enum activity_end why, const char *r
         switch (why) {
         case ACTIVITY_LOST:
                 log_lost(daemon, reason);
+                state_abandon(daemon->parts.state);
                 break;
         case ACTIVITY_HANDOVER:
                 journal_print_about(daemon->parts.journal, LOG_NOTICE, MESSAGE_ID_STANDING_BY, 0, NULL,

@@ -43,6 +43,7 @@ struct state_marks {
 struct state {
         struct store *store; /* used by the thread once it is started */
         struct worker *worker;
+        atomic_bool is_abandoned;        /* see state_abandon() */
         atomic_bool disk_is_low;         /* this and the next are as of the last transaction */
         atomic_uint_fast64_t used_bytes; /* of the store */
         atomic_uint_fast64_t proved_us;  /* see state_proved_us() */
@@ -197,10 +198,12 @@ static void execute(void *userdata, struct work *list)
 {
         struct state *state = userdata;
 
-        if (state->store != NULL)
+        if (state->store != NULL && !atomic_load(&state->is_abandoned))
                 list = execute_at_once(state, list);
         while (list != NULL && state->store != NULL)
-                list = is_closing(state, list) ? execute_closing(state, list) : execute_group(state, list);
+                list = is_closing(state, list)             ? execute_closing(state, list)
+                       : atomic_load(&state->is_abandoned) ? refuse(state, list)
+                                                           : execute_group(state, list);
         while (list != NULL)
                 list = refuse(state, list);
 }
@@ -459,6 +462,11 @@ void state_finish(struct state *state)
         state->closing = (struct state_operation){ .run = nothing_run, .done = ignore_done };
         state_queue(state, &state->closing);
         state->finishing = true;
+}
+
+void state_abandon(struct state *state)
+{
+        atomic_store(&state->is_abandoned, true);
 }
 
 int state_start(struct state *state)

@@ -119,6 +119,12 @@ void state_on_slow(struct state *state, state_slow_handler handler, void *userda
 void state_finish(struct state *state);
 
 /*
+ * Operations that have not begun fail with -ESHUTDOWN, as do those queued from now on. Called from the loop,
+ * if the disk or the server is not to be waited for.
+ */
+void state_abandon(struct state *state);
+
+/*
  * Waits until all operations are done, marks included, calls their done(), and closes the store. If the disk
  * does not respond, this waits for it: state_is_idle() tells before. Accepts NULL, returns NULL.
  */

@@ -291,6 +291,29 @@ static void test_the_store_is_closed_by_the_writer(void **state)
         assert_int_equal(unlogged(store), 1);
 }
 
+/* The operation that is in progress ends in its own time. */
+static void test_what_is_abandoned_is_not_written(void **state)
+{
+        struct bench *bench = *state;
+        struct record first, second, late;
+
+        assert_int_equal(state_start(bench->state), 0);
+        record_queue(bench, &first, 1);
+        run_until_idle(bench);
+        block(bench);
+        record_queue(bench, &second, 2);
+        state_abandon(bench->state);
+        record_queue(bench, &late, 3);
+        release(bench);
+        run_until_idle(bench);
+        assert_int_equal(second.result, -ESHUTDOWN);
+        assert_int_equal(late.result, -ESHUTDOWN);
+
+        struct store *store = reopen(bench);
+        assert_recorded(store, 1, true);
+        assert_recorded(store, 2, false);
+}
+
 static void test_without_a_thread_the_store_is_closed_at_once(void **state)
 {
         struct bench *bench = *state;
@@ -671,6 +694,7 @@ int main(void)
                 TEST(test_done_may_queue_another),
                 TEST(test_closing_waits_for_all_operations),
                 TEST(test_the_store_is_closed_by_the_writer),
+                TEST(test_what_is_abandoned_is_not_written),
                 TEST(test_without_a_thread_the_store_is_closed_at_once),
                 TEST(test_values_are_stored_in_order),
                 TEST(test_a_thousand_events_cost_few_syncs),

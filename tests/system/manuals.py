@@ -180,6 +180,10 @@ class Manuals:
         self.assertIn("Copied", self.execute(f"jobwatchd {option} {uri} /root/back"))
         self.execute("/root/server stop; dpkg --remove jobwatchd-postgresql")
 
+    def handed_over(self, command):
+        """There is nobody here to take over."""
+        self.assertIn("there is no other host", self.execute(command, status=69))
+
     # ---- jobwatchd-hooks(7) ----
 
     def instance(self, command):
@@ -335,6 +339,7 @@ class Manuals:
         ("install -m 600 /dev/stdin /etc/jobwatchd/database.password$", secret_written),
         ("systemctl (stop|start) jobwatchd$", completed("")),
         ("jobwatchd --copy-state ", copied),
+        ("jobwatchctl handover$", handed_over),
         ("systemctl edit jobwatchd\n(?s:.*)LoadCredential=", credential),
         ("jobwatchctl test-hook mail ", tried_with_a_job),
         ("journalctl JOBWATCH_HOOK=mail ", problems_of_a_hook),

@@ -171,7 +171,7 @@ class Database:
 
     def hurry(self):
         """Makes pending deliveries due now. Nothing is pending in a state whose daemon was killed while creating it."""
-        if self.ask("SELECT 1 FROM sqlite_master WHERE name = 'deliveries'"):
+        if self.path.exists() and self.ask("SELECT 1 FROM sqlite_master WHERE name = 'deliveries'"):
             self.ask("UPDATE deliveries SET next_us = 0 WHERE state = 'pending'")
 
     def is_sound(self):

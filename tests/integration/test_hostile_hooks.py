@@ -40,7 +40,8 @@ KINDS = {
     "prints a line without end": Kind("#!/bin/sh\nexec cat /dev/zero\n", TIMED_OUT, "1 MiB are logged; timeout"),
     "kills its supervisor": Kind("#!/bin/sh\nkill -KILL $PPID\nexec sleep 1000\n", "abandoned .*: hook-run was killed by SIGKILL",
                                  "none is needed", 0),
-    "leaves sessions behind": Kind("#!/bin/sh\nsetsid sh -c \"$0 & sleep 1000\" &\nsleep 0.05\nwait\n", TIMED_OUT, "timeout"),
+    "leaves sessions behind": Kind("#!/bin/sh\nsetsid sh -c \"$0 & sleep 1000\" &\nsleep 0.05\nwait\n", TIMED_OUT, "timeout, SIGKILL",
+                                  TIMEOUT + GRACE),
     "forks without end": Kind("#!/usr/bin/python3\n" + BUSH.replace("PIDS", "'/dev/null'"), TIMED_OUT, "timeout, SIGKILL",
                               TIMEOUT + GRACE),
 }

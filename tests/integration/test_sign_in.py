@@ -258,7 +258,7 @@ class Kill(SignInTest):
 
     def test_kills(self):
         chance = random.Random(SEED)
-        self.watch(server="token_lifetime = 2s")
+        self.watch(server=f"token_lifetime = {2 * SLOW:.0f}s")  # long enough to be refused before it is renewed in time
         self.spoil(delay="2ms")
         newer = 0
         try:

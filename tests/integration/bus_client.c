@@ -248,7 +248,7 @@ static void flood(const char *name, unsigned count, double seconds, size_t id_co
                         for (int r = 1; reads && r > 0;)
                                 r = sd_bus_process(flooder->bus, NULL);
                         if (!reads && unsent > 0)
-                                (void)usleep(1000);
+                                (void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
                 }
         }
         (void)printf("%u %u\n", calls, errors);

@@ -11,7 +11,7 @@ import unittest
 
 from clock import LIBRARY as CLOCK_LIBRARY, Clock
 from ctl_rig import subscribed
-from harness import EX_IOERR, EX_UNAVAILABLE, EX_USAGE, PATIENCE, end_with_parent
+from harness import EX_IOERR, EX_UNAVAILABLE, EX_USAGE, PATIENCE, SLOW, end_with_parent
 from report_rig import HOSTILE, Page, Reports, SVG, parse_svg, rows_of
 
 EX_UNKNOWN = 66
@@ -68,7 +68,7 @@ class Timeline(Reports):
         self.assertNotIn(jobs[0], shown)
 
     def test_a_job_that_waited_has_a_pale_part(self):
-        self.start("[job 5]\nstep = 0s Queued\nstep = 1s Running\nstep = 2s Completed\n", [5])
+        self.start(f"[job 5]\nstep = 0s Queued\nstep = {2 * SLOW:.0f}s Running\nstep = {4 * SLOW:.0f}s Completed\n", [5])
         self.daemon.wait_for(r"Job 5.*\[succeeded")
         row, = rows_of(self.timeline())
         (pale, begin, end), (colour, work, until) = row["bars"]

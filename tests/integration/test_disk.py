@@ -61,7 +61,7 @@ class DiskTest(IntegrationTest):
 
         for job in range(11, 16):
             self.fake.job(job, status="Completed")
-        self.assertEqual(daemon.wait_exit(), EX_OK)
+        self.assertEqual(daemon.wait_exit(2 * PATIENCE), EX_OK)
         expected = sorted((job, kind, f"{job}{result}") for job in range(11, 16) for kind in ("changed", "succeeded"))
         self.assertEqual(self.reported(), expected)
 

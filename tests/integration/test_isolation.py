@@ -50,7 +50,7 @@ class Isolation(IntegrationTest):
         scenario = (f"[jobs {JOBS[0]}-{JOBS[-1]}]\nstep = 0s Running\n"
                     f"[job {EARLY}]\nstep = 0s Running\nstep = {EARLY_END}s Completed\n"
                     f"[job {LATE}]\nstep = 0s Running\nstep = {LATE_END}s Completed\n"
-                    f"[job {BROKEN}]\nstep = 0s Running\n"
+                    f"[job {BROKEN}]\nstep = 0s Running | half\n"
                     f"[fault broken]\njobs = {BROKEN}\n{'reads = single' if reads == 'single' else ''}\n{FAULTS[fault]}\n")
         site = Site(self, name, JOBS, scenario, api={"timeout": "1s", "max_response": "128K"},
                     poll={"interval": "1s", "max_interval": "1s", "batch": mode})

@@ -13,6 +13,7 @@
 #include "delivery/hook_setup.h"
 #include "http/http.h"
 #include "monitor/monitor.h"
+#include "platform/clock.h"
 
 /* Distinguishes the timer of --timeout from all others. */
 #define TIMEOUT_US (12345 * USEC_PER_SEC)
@@ -56,6 +57,8 @@ unsigned long scene_ended_at(void)
 
 void __real_timer_start(sd_event_source *timer, uint64_t span_us);
 void __wrap_timer_start(sd_event_source *timer, uint64_t span_us);
+void __real_timer_start_at(sd_event_source *timer, uint64_t time_us);
+void __wrap_timer_start_at(sd_event_source *timer, uint64_t time_us);
 int __real_sd_event_new(sd_event **ret_event);
 int __wrap_sd_event_new(sd_event **ret_event);
 struct http_request *__real_http_start(struct http_client *client, const struct http_call *call);
@@ -75,10 +78,17 @@ struct monitor *__wrap_monitor_free(struct monitor *monitor);
 void __wrap_timer_start(sd_event_source *timer, uint64_t span_us)
 {
         __real_timer_start(timer, span_us);
-        if (span_us == TIMEOUT_US)
-                scene.timeout = sd_event_source_ref(timer);
         if (span_us == USEC_PER_DAY)
                 scene.summary = sd_event_source_ref(timer);
+}
+
+void __wrap_timer_start_at(sd_event_source *timer, uint64_t time_us)
+{
+        const uint64_t expires_us = clock_boot_us() + TIMEOUT_US;
+
+        __real_timer_start_at(timer, time_us);
+        if (time_us <= expires_us && time_us + USEC_PER_MIN > expires_us)
+                scene.timeout = sd_event_source_ref(timer);
 }
 
 int __wrap_sd_event_new(sd_event **ret_event)

@@ -277,7 +277,7 @@ static void test_one_host_at_a_time(void **state)
 
         /* What it knows is out of date now. */
         assert_int_equal(record_until(fixture, -ESTALE), -ESTALE);
-        assert_non_null(strstr(store_error(fixture->state), "another host has taken over the state"));
+        assert_non_null(strstr(store_error(fixture->state), "another host has taken over"));
         fixture_reopen(fixture);
         assert_int_equal(number(fixture, "SELECT count(*) FROM events"), 1);
         assert_int_equal(record(fixture, 1, 1), 0);

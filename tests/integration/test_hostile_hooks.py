@@ -148,15 +148,15 @@ class Limits(IntegrationTest):
 
     def start(self, controller, limits, program, timeout):
         """In a group with these limits, {file: value} of the first version of control groups and of the second."""
-        place = Group(controller, limits)
-        self.addCleanup(place.remove)
+        self.group = Group(controller, limits)
+        self.addCleanup(self.group.remove)
         script = self.directory / "program"
         script.write_text(program)
         script.chmod(0o755)
         self.fake = self.start_fake("[jobs 11-12]\nstep = 0s Running\n")
         self.write_config(self.fake, more=f"[job hostile]\nid = 11\nhooks = hostile\n[job other]\nid = 12\nhooks = other\n"
                           f"[hook hostile]\nexec = {script}\ntimeout = {timeout}s\nretries = 0\n[hook other]\nexec = /bin/true\n")
-        daemon = self.start_daemon(before=["sh", "-c", f"echo $$ > {place.path}/cgroup.procs && exec \"$@\"", "sh"])
+        daemon = self.start_daemon(before=["sh", "-c", f"echo $$ > {self.group.path}/cgroup.procs && exec \"$@\"", "sh"])
         daemon.wait_for("first seen as Running", count=2)
         self.fake.job(11, status="Completed")
         return daemon
@@ -178,7 +178,7 @@ class Limits(IntegrationTest):
 
     def test_a_fork_bomb_is_bounded_and_ended(self):
         daemon = self.start("pids", {"pids.max": "64"}, BOMB, TIMEOUT)
-        self.wait_until(lambda: sum(str(self.directory / "program") in process[2] for process in processes()) > 40)
+        self.wait_until(lambda: (self.group.path / "pids.events").read_text() != "max 0\n")
         self.finish(daemon, "forks as fast as it can", "TasksMax=, here 64; timeout")
         self.assertEqual(daemon.count(f"hook hostile: {TIMED_OUT}"), 1, daemon.text())
 

@@ -20,14 +20,14 @@ from harness import SANITIZED, SLOW, IntegrationTest
 from hostile_rig import BAD, ENDING, HEALTHY, JSON_HEAD, SHUT, Cost, HostileServer, record, response
 
 SECONDS = 4
-TIMEOUT = 2
+TIMEOUT = round(3 * SLOW)
 INTERVAL = 0.3
 MAX_RESPONSE = 1 << 20
 AT_A_TIME = 12
 PIECE = 65536
 PEAK_MAX_MB = 24
 SWEEP = 5
-DISTANCE_MAX = 1.5  # less than the timeout: nothing waits for that
+DISTANCE_MAX = 2.5 * SLOW  # less than the timeout: nothing waits for that
 
 CHUNKED = JSON_HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 BEGIN = b'{"Id": %d, "Status": "Completed", ' % BAD
@@ -177,7 +177,7 @@ class HostileResponses(IntegrationTest):
         ended = time.monotonic()
         self.assertFalse([event for event in daemon.events() if event[1] != "seen"], "nothing has happened so far")
         server.ended.set()
-        daemon.wait_for(rf"Job {ENDING}: Running → Completed \[succeeded", patience=2 * SLOW)
+        daemon.wait_for(rf"Job {ENDING}: Running → Completed \[succeeded", patience=DISTANCE_MAX + 2 * SLOW)
         entries = server.entries()
         peak, cpu, seconds = cost.peak_mb(), cost.cpu_seconds(), cost.seconds()
         lasted = max(entry["lasted"] for entry in entries if "lasted" in entry)
@@ -187,7 +187,7 @@ class HostileResponses(IntegrationTest):
               flush=True)
 
         self.assertLess(lasted, (TIMEOUT if kind.timeout else 0) + 1.5 * SLOW)
-        self.assertLess(distance, DISTANCE_MAX * SLOW)
+        self.assertLess(distance, DISTANCE_MAX)
         self.assertLess(cpu, seconds / 3)
         if not SANITIZED:
             self.assertLess(peak, PEAK_MAX_MB)

@@ -187,7 +187,7 @@ class Thousand(IntegrationTest):
               f"{len(messages)} messages", flush=True)
         self.assertEqual(len(first), len(self.JOBS), "every job was asked for")
         self.assertLess(longest, (2 * self.INTERVAL + (self.PAUSE if site.throttled else 0)) * SLOW)
-        self.assertGreaterEqual(min(healthy), 0.9 * (SECONDS - self.SETTLED) / self.INTERVAL)
+        self.assertGreaterEqual(min(healthy), 0.9 * (SECONDS - self.SETTLED) / self.INTERVAL / SLOW)
         self.assertLessEqual(broken, min(healthy) / 4)
         # Each first observation without a ResultData is confirmed once.
         if not site.throttled:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Where the state of a test is: in SQLite, or in the database that tests/postgresql/run-tests has started for it."""
+"""Where the state of a test is: in SQLite, in the database that tests/postgresql/run-tests has started for it, or in one
+of its own.
+"""
 
 import json
 import os
@@ -8,12 +10,15 @@ import subprocess
 import sys
 
 from evidence import Database, Recorded
+from harness import IntegrationTest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "postgresql"))
 import server  # noqa: E402
 
 URI = os.environ.get("TEST_DATABASE")
 PASSWORD = os.environ.get("TEST_DATABASE_PASSWORD")
+DIRECTORY = os.environ.get("STATE_POSTGRESQL_DIR")  # of the module; None: it was not built
+MODULE = {"JOBWATCHD_MODULE_DIR": DIRECTORY}
 
 
 class SharedDatabase:
@@ -72,4 +77,53 @@ class Place:
         self.database = SharedDatabase(instance)
         self.settings = {"database": URI, "password_file": test.secret(f"{instance}.password", PASSWORD)}
         self.options = ["--instance", instance]
-        self.env = {"JOBWATCHD_MODULE_DIR": os.environ["STATE_POSTGRESQL_DIR"]}
+        self.env = MODULE
+
+
+class ServerTest(IntegrationTest):
+    """One server for a class, and for each test an instance of its own, which watches the jobs of the fake API."""
+
+    JOBS = {11: "0s Running | a", 12: "0s Completed | b"}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = server.Server().__enter__()
+        cls.addClassCleanup(cls.server.__exit__)
+
+    def setUp(self):
+        super().setUp()
+        self.fake = self.start_fake("".join(f"[job {job}]\nstep = {step}\n" for job, step in self.JOBS.items()))
+        self.password_file = self.secret("database.password", self.server.password)
+        self.instance = self.id().rsplit(".", 1)[1]
+        self.configure()
+
+    def configure(self, more="", **keys):
+        """`keys` are those of [state]."""
+        state = {"database": self.server.uri, "password_file": self.password_file, **keys}
+        self.write_config(self.fake, self.JOBS, state=state, more=more)
+
+    def start(self, *options):
+        return self.start_daemon("--instance", self.instance, *options, env=MODULE)
+
+    def once(self, status, says=None):
+        daemon = self.assertEnds(status, "--instance", self.instance, "--once", env=MODULE, says=says)
+        self.assertNotIn(self.server.password, daemon.text() + daemon.output)
+        return daemon
+
+    def number(self):
+        """Of the instance."""
+        return self.server.psql(f"SELECT number FROM jobwatchd.instance WHERE name = '{self.instance}'", server.ROLE)
+
+    def ask(self, sql):
+        """Executes SQL on the tables of the instance."""
+        return self.server.psql(f"SET search_path = jobwatchd_{self.number()}; {sql}", server.ROLE)
+
+
+def missing():
+    """Why no server can be started, or not be used; None if one can."""
+    return server.missing() if DIRECTORY else "built without libpq"
+
+
+def skip(reason):
+    print(f"skipped: {reason}", file=sys.stderr)
+    sys.exit(server.SKIPPED)

@@ -3,25 +3,18 @@
 """--copy-state: a state moves to PostgreSQL and back, whole or not at all. What it has is read by sqlite3 and psql."""
 
 import json
-import os
-import pathlib
 import re
 import shutil
 import sqlite3
 import subprocess
-import sys
 import unittest
 
 from evidence import ExecRecorder
-from harness import EX_IOERR, EX_OK, EX_USAGE, JOBWATCHD, IntegrationTest, clean_environment
+from harness import EX_CONFIG, EX_IOERR, EX_OK, EX_USAGE, JOBWATCHD, clean_environment
+from state_place import MODULE, ServerTest, missing, skip
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "postgresql"))
-import server  # noqa: E402
-from proxy import Proxy  # noqa: E402
+from proxy import Proxy  # beside the server
 
-EX_CONFIG = 78
-DIRECTORY = os.environ.get("STATE_POSTGRESQL_DIR")
-JOBS = "[job 11]\nstep = 0s Running | a\n[job 12]\nstep = 0s Completed | b\n"
 TABLES = {"events": "sequence", "unlogged": "event", "deliveries": "id", "jobs": "id", "discovered": "job",
           "manual": "job", "values": "key", "pruned": "sequence", "texts": "id"}
 
@@ -52,31 +45,23 @@ def plain(value):
     return value.hex() if isinstance(value, bytes) else value
 
 
-class CopyTest(IntegrationTest):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = server.Server().__enter__()
-        cls.addClassCleanup(cls.server.__exit__)
-
+class CopyTest(ServerTest):
     def setUp(self):
         super().setUp()
-        self.password_file = self.secret("database.password", self.server.password)
-        self.instance = self.id().rsplit(".", 1)[1]
-        self.fake = self.start_fake(JOBS)
         self.hook = ExecRecorder(self.directory, "hook")
         self.hook.program.write_text("#!/bin/sh\nexit 1\n")
-        self.configure(self.server.uri)
+        self.use(self.server.uri)
 
-    def configure(self, uri):
-        state = {"database": uri, "password_file": self.password_file} if uri else {}
-        self.write_config(self.fake, [11, 12], state=state,
-                          more=f"[hook h]\non = seen, succeeded, changed\nexec = {self.hook.program}\n")
+    def use(self, uri):
+        """The state is in that database; None: in the directory."""
+        self.configure(f"[hook h]\non = seen, succeeded, changed\nexec = {self.hook.program}\n",
+                       database=uri, password_file=self.password_file if uri else None)
 
     def make_state(self):
         """A state in self.state, as a daemon and time have made it."""
-        self.configure(None)
+        self.use(None)
         self.assertEnds(EX_OK, "--once")
-        self.configure(self.server.uri)
+        self.use(self.server.uri)
         self.execute(MORE)
 
     def execute(self, sql, directory=None):
@@ -100,14 +85,10 @@ class CopyTest(IntegrationTest):
         connection.close()
         return found and found[0]
 
-    def psql(self, sql):
-        number = self.server.psql(f"SELECT number FROM jobwatchd.instance WHERE name = '{self.instance}'", server.ROLE)
-        return self.server.psql(f"SET search_path = jobwatchd_{number}; SET bytea_output = hex; {sql}", server.ROLE)
-
     def in_database(self):
         tables = ", ".join(f"'{table}', (SELECT json_agg(t ORDER BY {key}{COLLATION[table == 'values']}) FROM \"{table}\" AS t)"
                            for table, key in TABLES.items())
-        found = json.loads(self.psql(f"SELECT json_build_object({tables})"))
+        found = json.loads(self.ask(f"SELECT json_build_object({tables})"))
         return {table: [{name: plain(value) for name, value in row.items()} for row in rows or []]
                 for table, rows in found.items()}
 
@@ -123,7 +104,7 @@ class CopyTest(IntegrationTest):
     def copy(self, status, source, target, says=".", instance=None):
         done = subprocess.run(
             [JOBWATCHD, "-c", str(self.config), "--instance", instance or self.instance, "--copy-state", str(source),
-             str(target)], env=clean_environment(JOBWATCHD_MODULE_DIR=DIRECTORY), stdout=subprocess.PIPE,
+             str(target)], env=clean_environment(**MODULE), stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, check=False, timeout=300)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         self.assertRegex(done.stdout + done.stderr, says)
@@ -159,7 +140,7 @@ class Whole(CopyTest):
         events = len(self.in_directory(self.state)["events"])
         self.copy(EX_OK, self.state, self.server.uri)
         self.fake.job(11, result="c")
-        daemon = self.start_daemon("--instance", self.instance, env={"JOBWATCHD_MODULE_DIR": DIRECTORY})
+        daemon = self.start()
         daemon.wait_for(r"Job 11: Running, result is now c \[changed")
         daemon.stop()
         self.assertEqual(daemon.events(), [(11, "changed", "Running, result is now c")])
@@ -176,7 +157,7 @@ class Whole(CopyTest):
         self.assertEqual(self.token(back), b"a secret token")
         shutil.rmtree(self.state)
         back.rename(self.state)
-        self.configure(None)
+        self.use(None)
         self.fake.job(11, result="d")
         self.assertEnds(EX_OK, "--once", says=r"Job 11: Running, result is now d \[changed")
 
@@ -184,7 +165,7 @@ class Whole(CopyTest):
         self.make_state()
         self.execute("DROP INDEX jobs_ended; ALTER TABLE jobs DROP COLUMN first_us; PRAGMA user_version = 5")
         self.copy(EX_OK, self.state, self.server.uri)
-        first = self.psql("SELECT first_us = (SELECT min(time_us) FROM events WHERE job = 11) FROM jobs WHERE id = 11")
+        first = self.ask("SELECT first_us = (SELECT min(time_us) FROM events WHERE job = 11) FROM jobs WHERE id = 11")
         self.assertEqual(first, "t")
 
     def test_many_rows_need_many_pages(self):
@@ -214,15 +195,15 @@ class Refused(CopyTest):
 
     def test_a_state_in_use(self):
         self.make_state()
-        self.configure(None)
+        self.use(None)
         daemon = self.start_daemon()
         daemon.wait_for("jobwatchd .* started")
-        self.configure(self.server.uri)
+        self.use(self.server.uri)
         self.copy(EX_IOERR, self.state, self.server.uri, "is locked by jobwatchd")
         self.assertFalse(self.database_has_data())
         daemon.stop()
         clone = self.clone("clone")
-        daemon = self.start_daemon("--instance", self.instance, env={"JOBWATCHD_MODULE_DIR": DIRECTORY})
+        daemon = self.start()
         daemon.wait_for("jobwatchd .* started")
         self.copy(EX_IOERR, self.server.uri, self.directory / "new", "(another host|in use)")
         self.copy(EX_IOERR, clone, self.server.uri, "(another host|in use)")
@@ -256,10 +237,10 @@ class Refused(CopyTest):
     def test_the_password_is_that_of_the_configuration(self):
         self.make_state()
         self.password_file = self.secret("wrong.password", "mistaken")
-        self.configure(self.server.uri)
+        self.use(self.server.uri)
         self.copy(EX_IOERR, self.state, self.server.uri, "password authentication failed")
         self.password_file = self.directory / "absent"
-        self.configure(self.server.uri)
+        self.use(self.server.uri)
         self.copy(EX_CONFIG, self.state, self.server.uri, "absent")
 
 
@@ -297,8 +278,6 @@ class Interrupted(CopyTest):
 
 
 if __name__ == "__main__":
-    reason = server.missing() if DIRECTORY else "built without libpq"
-    if reason:
-        print(f"skipped: {reason}", file=sys.stderr)
-        sys.exit(server.SKIPPED)
+    if missing():
+        skip(missing())
     unittest.main()

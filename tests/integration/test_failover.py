@@ -3,7 +3,6 @@
 """Several hosts that share a state in PostgreSQL: one is active, and another takes over when it is lost."""
 
 import os
-import pathlib
 import signal
 import subprocess
 import sys
@@ -14,12 +13,9 @@ from bus_rig import Bus, BusError
 from ctl_rig import subscribed
 from evidence import ExecRecorder
 from harness import JOBWATCHD, PATIENCE, Daemon, IntegrationTest, clean_environment, program
-
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "postgresql"))
-import server  # noqa: E402
+from state_place import MODULE, missing, server, skip
 
 JOBWATCHCTL = program("JOBWATCHCTL")
-DIRECTORY = os.environ.get("STATE_POSTGRESQL_DIR")
 ACTIVE = r"This host is active: it has the lock of postgresql://"
 STANDBY = r"Standing by: {} is active since"
 JOBS = "[job 11]\nstep = 0s Running | a\n[job 12]\nstep = 0s Completed | b\n"
@@ -39,7 +35,7 @@ class Host:
         self.daemon = None
 
     def start(self):
-        env = clean_environment(**self.bus.env, JOBWATCHD_MODULE_DIR=DIRECTORY,
+        env = clean_environment(**self.bus.env, **MODULE,
                                 NOTIFY_SOCKET=str(self.directory / "notify"))
         self.daemon = Daemon([JOBWATCHD, "-c", str(self.config)], env,
                              before=["unshare", "--uts", "sh", "-c", RENAME, self.name])
@@ -229,10 +225,9 @@ class Standby(FailoverTest):
 
 
 if __name__ == "__main__":
-    reason = server.missing() if DIRECTORY else "built without libpq"
+    reason = missing()
     if reason is None and os.geteuid() != 0:
         reason = "needs root, for hosts with names of their own"
     if reason:
-        print(f"skipped: {reason}", file=sys.stderr)
-        sys.exit(server.SKIPPED)
+        skip(reason)
     unittest.main()

@@ -2,54 +2,15 @@
 # SPDX-License-Identifier: MIT
 """A state in PostgreSQL, as its operator meets it: a real server on loopback, and the daemon."""
 
-import os
-import pathlib
 import signal
-import sys
 import unittest
 
 from evidence import ExecRecorder
-from harness import EX_CONFIG, EX_IOERR, EX_OK, IntegrationTest
-
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "postgresql"))
-import server  # noqa: E402
-
-JOBS = "[job 11]\nstep = 0s Running | a\n[job 12]\nstep = 0s Completed | b\n"
-DIRECTORY = os.environ.get("STATE_POSTGRESQL_DIR")
-MODULE = {"JOBWATCHD_MODULE_DIR": DIRECTORY}
+from harness import EX_CONFIG, EX_IOERR, EX_OK
+from state_place import MODULE, ServerTest, missing, server, skip
 
 
-class PostgresqlTest(IntegrationTest):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = server.Server().__enter__()
-        cls.addClassCleanup(cls.server.__exit__)
-
-    def setUp(self):
-        super().setUp()
-        self.fake = self.start_fake(JOBS)
-        self.password_file = self.secret("database.password", self.server.password)
-        self.instance = self.id().rsplit(".", 1)[1]
-        self.configure()
-
-    def configure(self, uri=None, more="", **keys):
-        state = {"database": uri or self.server.uri, "password_file": self.password_file, **keys}
-        self.write_config(self.fake, [11, 12], state=state, more=more)
-
-    def start(self, *options):
-        return self.start_daemon("--instance", self.instance, *options, env=MODULE)
-
-    def refused(self, status, says):
-        daemon = self.assertEnds(status, "--instance", self.instance, "--once", env=MODULE, says=says)
-        self.assertNotIn(self.server.password, daemon.text() + daemon.output)
-        return daemon
-
-    def ask(self, sql):
-        number = self.server.psql(f"SELECT number FROM jobwatchd.instance WHERE name = '{self.instance}'", server.ROLE)
-        return self.server.psql(f"SET search_path = jobwatchd_{number}; {sql}", server.ROLE)
-
-
-class Running(PostgresqlTest):
+class Running(ServerTest):
     def test_the_next_run_goes_on_where_this_one_was_killed(self):
         daemon = self.start()
         daemon.wait_for(r"Job 11: .*\[seen")
@@ -108,36 +69,36 @@ class Running(PostgresqlTest):
         daemon.wait_for(r"jobwatchd .* started: .*state in postgresql://jobwatchd@")
         other = self.directory / "other"
         self.configure(directory=other)
-        self.refused(EX_IOERR, "another host uses the state. Stop the other jobwatchd and start again")
+        self.once(EX_IOERR, "another host uses the state. Stop the other jobwatchd and start again")
         daemon.stop()
         self.assertEnds(EX_OK, "--instance", self.instance, "--once", env=MODULE)
 
 
-class Refused(PostgresqlTest):
+class Refused(ServerTest):
     def test_a_wrong_password(self):
         self.password_file = self.secret("wrong.password", "mistaken")
         self.configure()
-        daemon = self.refused(EX_IOERR, "password authentication failed.*Check the role, its password and its rights")
+        daemon = self.once(EX_IOERR, "password authentication failed.*Check the role, its password and its rights")
         self.assertNotIn("mistaken", daemon.text())
 
     def test_no_password(self):
         self.configure(password_file=None)
-        self.refused(EX_IOERR, "no password supplied.*Check the role")
+        self.once(EX_IOERR, "no password supplied.*Check the role")
 
     def test_a_role_without_rights(self):
         self.server.psql("CREATE ROLE guest LOGIN PASSWORD 'guest'")
         self.server.psql("CREATE DATABASE bare")
         self.password_file = self.secret("guest.password", "guest")
-        self.configure(f"postgresql://guest@127.0.0.1:{self.server.port}/bare")
-        self.refused(EX_IOERR, "permission denied for database bare.*Check the role")
+        self.configure(database=f"postgresql://guest@127.0.0.1:{self.server.port}/bare")
+        self.once(EX_IOERR, "permission denied for database bare.*Check the role")
         made = self.server.psql("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'jobwatchd%'", "bare")
         self.assertEqual(made, "0")
         self.server.psql("GRANT CREATE ON DATABASE bare TO guest")
         self.assertEnds(EX_OK, "--once", env=MODULE)
 
     def test_no_server(self):
-        self.configure(f"postgresql://jobwatchd@127.0.0.1:{server.free_port()}/jobwatchd")
-        self.refused(EX_IOERR, "cannot connect to the database .*No data was lost")
+        self.configure(database=f"postgresql://jobwatchd@127.0.0.1:{server.free_port()}/jobwatchd")
+        self.once(EX_IOERR, "cannot connect to the database .*No data was lost")
 
     def test_no_module(self):
         daemon = self.assertEnds(EX_CONFIG, "--once", env={"JOBWATCHD_MODULE_DIR": str(self.directory)},
@@ -145,17 +106,15 @@ class Refused(PostgresqlTest):
         self.assertEqual(daemon.events(), [])
 
     def test_a_password_in_the_configuration(self):
-        self.configure("postgresql://jobwatchd:hunter2@127.0.0.1/jobwatchd")
-        self.refused(EX_CONFIG, "remove the password and set password_file")
+        self.configure(database="postgresql://jobwatchd:hunter2@127.0.0.1/jobwatchd")
+        self.once(EX_CONFIG, "remove the password and set password_file")
 
     def test_a_password_file_that_is_missing(self):
         self.configure(password_file="/nonexistent/password")
-        self.refused(EX_CONFIG, "password_file.*/nonexistent/password")
+        self.once(EX_CONFIG, "password_file.*/nonexistent/password")
 
 
 if __name__ == "__main__":
-    reason = server.missing() if DIRECTORY else "built without libpq"
-    if reason:
-        print(f"skipped: {reason}", file=sys.stderr)
-        sys.exit(server.SKIPPED)
+    if missing():
+        skip(missing())
     unittest.main()

@@ -3,7 +3,6 @@
 """What a PostgreSQL server may be like: behind a pooler, with TLS, with a full disk, or changed by somebody."""
 
 import os
-import pathlib
 import shutil
 import signal
 import socket
@@ -12,14 +11,8 @@ import sys
 import unittest
 
 from fake_journal import may_mount
-from harness import EX_IOERR, EX_OK, IntegrationTest
-
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "postgresql"))
-import server  # noqa: E402
-
-DIRECTORY = os.environ.get("STATE_POSTGRESQL_DIR")
-MODULE = {"JOBWATCHD_MODULE_DIR": DIRECTORY}
-JOBS = "[job 11]\nstep = 0s Running | a\n"
+from harness import EX_IOERR, EX_OK
+from state_place import ServerTest, missing, server, skip
 
 POOLER = """[databases]
 {role} = host=127.0.0.1 port={port} dbname={role} user={role} password='{password}'
@@ -31,34 +24,6 @@ auth_type = any
 pool_mode = {mode}
 ignore_startup_parameters = extra_float_digits,options
 """
-
-
-class ServerTest(IntegrationTest):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = server.Server().__enter__()
-        cls.addClassCleanup(cls.server.__exit__)
-
-    def setUp(self):
-        super().setUp()
-        self.fake = self.start_fake(JOBS)
-        self.password_file = self.secret("database.password", self.server.password)
-        self.instance = self.id().rsplit(".", 1)[1]
-        self.configure()
-
-    def configure(self, uri=None, **sections):
-        self.write_config(self.fake, [11], state={"database": uri or self.server.uri,
-                                                  "password_file": self.password_file}, **sections)
-
-    def start(self):
-        return self.start_daemon("--instance", self.instance, env=MODULE)
-
-    def once(self, status, says=None):
-        daemon = self.assertEnds(status, "--instance", self.instance, "--once", env=MODULE, says=says)
-        self.assertNotIn(self.server.password, daemon.text() + daemon.output)
-
-    def number(self):
-        return self.server.psql(f"SELECT number FROM jobwatchd.instance WHERE name = '{self.instance}'", server.ROLE)
 
 
 class Pooler(ServerTest):
@@ -76,7 +41,7 @@ class Pooler(ServerTest):
                                   **self.server.identity()) as pooler:
                 try:
                     self.wait_until(lambda at=port: accepts(at))
-                    self.configure(f"postgresql://{server.ROLE}@127.0.0.1:{port}/{server.ROLE}")
+                    self.configure(database=f"postgresql://{server.ROLE}@127.0.0.1:{port}/{server.ROLE}")
                     self.once(EX_IOERR, "a connection pooler is in between; connect to the server itself. "
                                         "It was not changed")
                 finally:
@@ -114,7 +79,7 @@ class Tls(ServerTest):
 
     def with_tls(self, host, authority):
         path = self.server.directory / f"{authority}.crt"
-        self.configure(f"postgresql://{server.ROLE}@{host}:{self.server.port}/{server.ROLE}?sslmode=verify-full&sslrootcert={path}")
+        self.configure(database=f"postgresql://{server.ROLE}@{host}:{self.server.port}/{server.ROLE}?sslmode=verify-full&sslrootcert={path}")
 
     def setUp(self):
         super().setUp()
@@ -171,15 +136,11 @@ class FullDisk(ServerTest):
         daemon.wait_for(r"Job 11: .*\[changed")
         daemon.wait_for("State in postgresql://.* is writable again")
         daemon.stop()
-        events = self.server.psql(f"SELECT count(*) FROM jobwatchd_{self.number()}.events WHERE kind = 'changed'", server.ROLE)
-        self.assertEqual(events, "1")
+        self.assertEqual(self.ask("SELECT count(*) FROM events WHERE kind = 'changed'"), "1")
 
 
 class Changed(ServerTest):
     """The tables are not as they were made."""
-
-    def change(self, sql):
-        self.server.psql(f"SET search_path = jobwatchd_{self.number()}; {sql}", server.ROLE)
 
     def test_a_table_that_was_altered(self):
         self.once(EX_OK)
@@ -189,9 +150,9 @@ class Changed(ServerTest):
                 ("ALTER SCHEMA jobwatchd_{number} RENAME TO kept", "ALTER SCHEMA kept RENAME TO jobwatchd_{number}",
                  'relation "jobs" does not exist')):
             number = self.number()
-            self.change(sql.format(number=number))
+            self.ask(sql.format(number=number))
             self.once(EX_IOERR, f"{says}.*It was not changed. If its tables were altered, restore them or a backup")
-            self.change(undo.format(number=number))
+            self.ask(undo.format(number=number))
         self.once(EX_OK)
 
     def test_a_newer_schema(self):
@@ -202,7 +163,7 @@ class Changed(ServerTest):
     def test_a_right_that_was_taken_away(self):
         self.once(EX_OK)
         number = self.number()
-        self.change(f"ALTER TABLE events OWNER TO postgres; GRANT SELECT ON events TO {server.ROLE}")
+        self.ask(f"ALTER TABLE events OWNER TO postgres; GRANT SELECT ON events TO {server.ROLE}")
         self.fake.job(11, result="b")
         self.once(EX_IOERR, "no permission to access the database .PostgreSQL: permission denied for table events")
         self.server.psql(f"ALTER TABLE jobwatchd_{number}.events OWNER TO {server.ROLE}", server.ROLE)
@@ -210,10 +171,8 @@ class Changed(ServerTest):
 
 
 def main():
-    reason = server.missing() if DIRECTORY else "built without libpq"
-    if reason:
-        print(f"skipped: {reason}", file=sys.stderr)
-        sys.exit(server.SKIPPED)
+    if missing():
+        skip(missing())
     if may_mount() is None and "MOUNTS_OF_ITS_OWN" not in os.environ:  # they end with it
         os.execvpe("unshare", ["unshare", "-m", sys.executable, *sys.argv], {**os.environ, "MOUNTS_OF_ITS_OWN": "1"})
     unittest.main()

@@ -98,6 +98,7 @@ enum exit_status copy_state(const struct config *config, const char *instance, c
                 .uri = is_directory(from) ? to : from,
                 .password = password,
                 .instance = instance,
+                .must_exist = !is_directory(from),
         };
         r = copy(from, to, &database, &message);
         if (r < 0)

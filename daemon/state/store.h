@@ -50,6 +50,7 @@ struct store_database {
         const char *host;     /* the name of this host */
         unsigned wait_s;      /* as for store_take_over() */
         bool stands_by;       /* the lock is not taken at once: see store_take_over() */
+        bool must_exist;      /* nothing is created if the database has no state of the instance */
 };
 
 /*
@@ -59,6 +60,7 @@ struct store_database {
  *  - the server cannot be reached: -EIO; it refuses the role, or the role has not the rights: -EACCES
  *  - a table is missing or was altered: -EUCLEAN
  *  - the server is too old, or it is a connection pooler, or the schema is newer: -EOPNOTSUPP
+ *  - there is no state of the instance, with `must_exist`: -ENOENT
  *  - the module for it is not installed: -ENOPKG
  * A connection that is lost later is opened again by the next call. A call waits for the server for some
  * seconds only. If another host has used the state since, all calls fail with -ESTALE.

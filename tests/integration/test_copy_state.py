@@ -11,7 +11,7 @@ import unittest
 
 from evidence import ExecRecorder
 from harness import EX_CONFIG, EX_IOERR, EX_OK, EX_USAGE, JOBWATCHD, clean_environment
-from state_place import MODULE, ServerTest, missing, skip
+from state_place import MODULE, ServerTest, missing, server, skip
 
 from proxy import Proxy  # beside the server
 
@@ -179,6 +179,11 @@ class Whole(CopyTest):
 
 
 class Refused(CopyTest):
+    def schemas(self, database):
+        """Those of jobwatchd, and the rows of all instances."""
+        names = self.server.psql("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'jobwatchd%' ORDER BY 1", database)
+        return names, self.server.psql("SELECT * FROM jobwatchd.instance ORDER BY number", database) if names else None
+
     def test_a_target_with_data(self):
         self.make_state()
         self.copy(EX_OK, self.state, self.server.uri)
@@ -191,7 +196,28 @@ class Refused(CopyTest):
         absent = self.directory / "absent"
         self.copy(EX_IOERR, absent, self.server.uri, "Cannot read .*/absent/jobwatchd.db: .*Nothing was copied")
         self.assertFalse(absent.exists())
+        self.make_state()
+        self.copy(EX_OK, self.state, self.server.uri)
+        self.ask("TRUNCATE deliveries, unlogged, events, jobs, discovered, manual, \"values\", texts, pruned")
         self.copy(EX_IOERR, self.server.uri, absent, "has no data. Nothing was copied")
+
+    def test_a_source_without_the_instance(self):
+        """Nothing is made there: neither in a database without any, nor beside another, nor for one that only waits."""
+        new = self.directory / "new"
+        says = "has no state of the instance {}. It was not changed. Check its name, and --instance"
+        self.server.psql(f"CREATE DATABASE bare OWNER {server.ROLE}")
+        self.copy(EX_IOERR, f"{self.server.uri.removesuffix(server.ROLE)}bare", new, says.format(self.instance))
+        self.assertEqual(self.schemas("bare"), ("", None))
+
+        self.make_state()
+        self.copy(EX_OK, self.state, self.server.uri)
+        self.server.psql("INSERT INTO jobwatchd.instance (name) VALUES ('waiting')", server.ROLE)
+        before = self.schemas(server.ROLE)
+        for instance in ("other", "waiting"):
+            self.copy(EX_IOERR, self.server.uri, new, says.format(instance), instance=instance)
+            self.assertEqual(self.schemas(server.ROLE), before)
+        self.assertFalse(new.exists())
+        self.copy(EX_OK, self.server.uri, new)
 
     def test_a_state_in_use(self):
         self.make_state()

@@ -36,6 +36,7 @@ struct postgresql {
         struct query queries[STATEMENT_COUNT];
         int64_t number;         /* of the instance, in the table of all */
         bool stands_by;         /* this host is not the active one: it only reads */
+        bool must_exist;        /* see struct store_database */
         bool has_tables;        /* they are there, and of this version: the statements are prepared */
         int64_t epoch;          /* of this host; 0: it has not been active yet */
         int64_t seen_us;        /* what the row of the instance says since the last transaction, */

@@ -281,6 +281,11 @@ static int refuse(const struct postgresql *postgresql, int r, char **ret_message
                 return fail_with_message(r, ret_message,
                                          "%s cannot be used: %s. Stop the other jobwatchd and start again.",
                                          uri, error);
+        case ENOENT:
+                return fail_with_message(
+                        r, ret_message,
+                        "%s cannot be used: %s. It was not changed. Check its name, and --instance.", uri,
+                        error);
         case EOPNOTSUPP:
                 return fail_with_message(r, ret_message, "%s cannot be used: %s. It was not changed.", uri,
                                          error);
@@ -316,6 +321,7 @@ static int open_database(const struct store_database *database, char **ret_messa
         postgresql->host = memory_need(strdup(database->host != NULL ? database->host : ""));
         postgresql->wait_s = database->wait_s;
         postgresql->stands_by = database->stands_by;
+        postgresql->must_exist = database->must_exist;
         postgresql->used_is_stale = true;
 
         int r = database->stands_by ? 0 : session_connect(postgresql);

@@ -140,6 +140,26 @@ static int execute_named(struct postgresql *postgresql, const char *before, cons
         return postgresql_execute_number(postgresql, sql, ret_number);
 }
 
+/* An instance on which no host has been active so far has no tables. */
+static int find_number(struct postgresql *postgresql)
+{
+        postgresql->number = 0;
+        return execute_named(postgresql,
+                             postgresql->must_exist
+                                     ? "SELECT number FROM jobwatchd.instance WHERE version > 0 AND name = "
+                                     : "SELECT number FROM jobwatchd.instance WHERE name = ",
+                             "", &postgresql->number);
+}
+
+static int fail_absent(struct postgresql *postgresql)
+{
+        const char *name = postgresql->instance;
+
+        (void)snprintf(postgresql->store.error, sizeof(postgresql->store.error),
+                       "it has no state of the instance %s", *name != '\0' ? name : "without a name");
+        return -ENOENT;
+}
+
 int schema_find(struct postgresql *postgresql)
 {
         int64_t exists = 0;
@@ -148,15 +168,17 @@ int schema_find(struct postgresql *postgresql)
                 postgresql,
                 "SELECT count(*) FROM pg_tables WHERE schemaname = 'jobwatchd' AND tablename = 'instance'",
                 &exists);
+        if (r >= 0 && exists == 0 && postgresql->must_exist)
+                return fail_absent(postgresql);
         if (r >= 0 && exists == 0) {
                 r = postgresql_execute(postgresql, CREATE_SHARED, NULL);
                 if (r < 0)
                         return roll_back(postgresql, r);
         }
-        postgresql->number = 0;
         if (r >= 0)
-                r = execute_named(postgresql, "SELECT number FROM jobwatchd.instance WHERE name = ", "",
-                                  &postgresql->number);
+                r = find_number(postgresql);
+        if (r >= 0 && postgresql->number == 0 && postgresql->must_exist)
+                return fail_absent(postgresql);
         if (r >= 0 && postgresql->number == 0)
                 r = execute_named(postgresql, "INSERT INTO jobwatchd.instance (name) VALUES (",
                                   ") ON CONFLICT (name) "

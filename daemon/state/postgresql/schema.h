@@ -8,7 +8,7 @@
  * own, jobwatchd_N, N being its number there.
  */
 
-/* Finds the instance, or creates it: sets `number`. */
+/* Finds the instance, or creates it, unless it must exist (-ENOENT): sets `number`. */
 int schema_find(struct postgresql *postgresql);
 
 /* Creates the tables of the instance, or those of later versions, and uses them. The instance is locked. */

@@ -8,11 +8,22 @@
 #include "app/control_state.h"
 #include "app/metrics.h"
 #include "bus/reply.h"
+#include "platform/clock.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
 
+static char *standby_metrics_text(const struct control_parts *parts)
+{
+        const struct standby_facts facts = parts->describe_standby(parts->userdata);
+
+        return metrics_text_of_standby(parts->instance, &facts, clock_wall_us());
+}
+
 char *control_metrics_text(const struct control_parts *parts)
 {
+        if (parts->describe_standby != NULL)
+                return standby_metrics_text(parts);
+
         size_t max = (*parts->config)->hook_count;
         CLEANUP(cleanup_free) struct hook_counts *hooks = memory_malloc(NULL, (max + 1) * sizeof(*hooks));
         const struct metrics_facts facts = {

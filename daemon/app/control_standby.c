@@ -14,11 +14,6 @@
 #include "util/message.h"
 #include "version.h"
 
-static bool is_active(const struct standby_facts *facts)
-{
-        return facts->error == NULL && facts->is_known && facts->host.name[0] != '\0' && !facts->host.is_gone;
-}
-
 void standby_get_status(void *userdata, struct bus_call *call)
 {
         const struct control *control = userdata;
@@ -29,7 +24,7 @@ void standby_get_status(void *userdata, struct bus_call *call)
 
         if (facts.error != NULL)
                 problems[0] = problem = format_message("The database cannot be used: %s.", facts.error);
-        else if (facts.is_known && !is_active(&facts))
+        else if (facts.is_known && !standby_sees_active_host(&facts))
                 problems[0] = problem = format_message("No host is active.");
         else if (facts.difference != NULL)
                 problems[0] = problem = format_message("The configuration differs from that of %s: %s.",
@@ -39,7 +34,7 @@ void standby_get_status(void *userdata, struct bus_call *call)
         bus_put_string(call, "Instance", control->parts.instance);
         bus_put_number(call, "StartedUSec", control->started_us);
         bus_put_string(call, "Role", "standby");
-        if (is_active(&facts)) {
+        if (standby_sees_active_host(&facts)) {
                 bus_put_string(call, "ActiveHost", facts.host.name);
                 bus_put_number(call, "ActiveSinceUSec", facts.host.since_us);
         }
@@ -54,16 +49,11 @@ static void refuse(const struct control *control, struct bus_call *call)
 {
         const struct standby_facts facts = control->parts.describe_standby(control->parts.userdata);
 
-        if (is_active(&facts))
+        if (standby_sees_active_host(&facts))
                 bus_call_fail(call, BUS_STANDBY, "this host stands by; %s is active, do it there",
                               facts.host.name);
         else
                 bus_call_fail(call, BUS_STANDBY, "this host stands by, and no host is active; try again");
-}
-
-void standby_metrics(void *userdata, struct bus_call *call)
-{
-        refuse(userdata, call);
 }
 
 void standby_handover(void *userdata, struct bus_call *call)

@@ -60,7 +60,7 @@ void control_cut_text(struct text *text, size_t limit);
 void control_put_text(struct bus_call *call, const char *key, const struct text *text);
 void control_put_sections(struct bus_call *call, const char *sections);
 
-/* All metrics, see metrics.h: malloc()ed. */
+/* All metrics, or those of a host that stands by, see metrics.h: malloc()ed. */
 char *control_metrics_text(const struct control_parts *parts);
 
 /* The operations: see bus/operations.h. `userdata` is a struct control. */
@@ -86,7 +86,6 @@ void control_login(void *userdata, struct bus_call *call, const struct bus_login
 
 /* The same on a host that stands by: each but the first is refused, and names the active host. */
 void standby_get_status(void *userdata, struct bus_call *call);
-void standby_metrics(void *userdata, struct bus_call *call);
 void standby_handover(void *userdata, struct bus_call *call);
 void standby_diagnose(void *userdata, struct bus_call *call);
 void standby_add_jobs(void *userdata, struct bus_call *call, const struct bus_add_jobs *arguments);

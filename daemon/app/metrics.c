@@ -291,12 +291,23 @@ static void write_hooks(const struct writer *writer, const struct metrics_facts 
 
 /* ---- the service ---- */
 
-static void write_service(const struct writer *writer, const struct metrics_facts *facts)
+static void write_service(const struct writer *writer, uint64_t wall_us)
 {
         describe(writer, "build_info", "gauge", "1, with the version of jobwatchd.");
         write_count(writer, "build_info", label("version", JOBWATCH_VERSION), 1);
         describe(writer, "heartbeat_timestamp_seconds", "gauge", "When jobwatchd made these metrics.");
-        write_time(writer, "heartbeat_timestamp_seconds", NO_LABELS, facts->status.wall_us);
+        write_time(writer, "heartbeat_timestamp_seconds", NO_LABELS, wall_us);
+}
+
+/* `host` is the one that is active, as far as hosts share the state, and this one knows. */
+static void write_role(const struct writer *writer, bool is_active, const char *host)
+{
+        write_number(writer, "active", "Whether this host is active; 0 while it stands by.",
+                     is_active ? 1 : 0);
+        describe(writer, "active_host", "gauge",
+                 "1, with the host that is active; absent if none is known, or if hosts share no state.");
+        if (host != NULL)
+                write_count(writer, "active_host", label("host", host), 1);
 }
 
 static void write_state(const struct writer *writer, const struct metrics_facts *facts)
@@ -312,17 +323,32 @@ static void write_state(const struct writer *writer, const struct metrics_facts 
 
 char *metrics_text(const struct metrics_facts *facts)
 {
+        const struct store_active_host *host = facts->status.host;
         char *text = NULL;
         size_t size = 0;
         struct writer writer = { .file = memory_need(open_memstream(&text, &size)),
                                  .account = facts->instance };
 
-        write_service(&writer, facts);
+        write_service(&writer, facts->status.wall_us);
+        write_role(&writer, true, host != NULL ? host->name : NULL);
         write_jobs(&writer, &facts->status.jobs);
         write_events(&writer, facts->events);
         write_api(&writer, facts);
         write_hooks(&writer, facts);
         write_state(&writer, facts);
+        if (fclose(writer.file) != 0)
+                memory_exhausted();
+        return text;
+}
+
+char *metrics_text_of_standby(const char *instance, const struct standby_facts *facts, uint64_t wall_us)
+{
+        char *text = NULL;
+        size_t size = 0;
+        struct writer writer = { .file = memory_need(open_memstream(&text, &size)), .account = instance };
+
+        write_service(&writer, wall_us);
+        write_role(&writer, false, standby_sees_active_host(facts) ? facts->host.name : NULL);
         if (fclose(writer.file) != 0)
                 memory_exhausted();
         return text;

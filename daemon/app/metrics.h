@@ -25,3 +25,6 @@ struct metrics_facts {
  * All metrics in the text format 0.0.4 of Prometheus, see jobwatchd(8). malloc()ed.
  */
 char *metrics_text(const struct metrics_facts *facts);
+
+/* Those that there are on a host that stands by. `wall_us` is CLOCK_REALTIME. malloc()ed. */
+char *metrics_text_of_standby(const char *instance, const struct standby_facts *facts, uint64_t wall_us);

@@ -205,7 +205,7 @@ int parts_build_standby(struct parts *parts)
 {
         int r = bus_connection_new(parts->event, &parts->bus);
 
-        return r < 0 ? r : build_control(parts);
+        return r < 0 ? r : build_observers(parts);
 }
 
 /* ---- the run ---- */

@@ -91,6 +91,7 @@ static void end(struct standby *standby, enum exit_status status)
         standby->is_ending = true;
         source_stop(standby->timer);
         control_stop(standby->parts.control);
+        metrics_file_stop(standby->parts.metrics_file);
         reload_stop(standby->reload);
         if (state_is_idle(standby->parts.state))
                 exit_loop(standby);
@@ -139,6 +140,7 @@ static void on_reload_end(void *userdata, bool succeeded)
         struct standby *standby = userdata;
 
         status_line_send(standby->line);
+        metrics_file_update(standby->parts.metrics_file);
 }
 
 /* ---- who is active ---- */
@@ -164,19 +166,25 @@ static void note_host(struct standby *standby)
         facts->error = NULL;
         facts->is_known = true;
         facts->host = *found;
-        if (is_other)
+        if (is_other) {
                 log_host(standby);
+                metrics_file_update(standby->parts.metrics_file);
+        }
 }
 
 /* Logged once, until the database can be used. */
 static void note_error(struct standby *standby, const char *error)
 {
-        if (standby->facts.error == NULL)
-                journal_print(standby->parts.journal, LOG_WARNING,
-                              "Standing by: %s cannot be used: %s. Trying again every second.",
-                              config_state_place(standby->parts.config), error);
+        bool is_new = standby->facts.error == NULL;
+
         (void)snprintf(standby->error, sizeof(standby->error), "%s", error);
         standby->facts.error = standby->error;
+        if (!is_new)
+                return;
+        journal_print(standby->parts.journal, LOG_WARNING,
+                      "Standing by: %s cannot be used: %s. Trying again every second.",
+                      config_state_place(standby->parts.config), error);
+        metrics_file_update(standby->parts.metrics_file);
 }
 
 /* Logged when what differs has changed. */
@@ -263,14 +271,6 @@ static void try_done(struct state_operation *operation, int r)
         }
 }
 
-/* The database can be used, and another host is active. */
-static bool is_well(const struct standby *standby)
-{
-        const struct standby_facts *facts = &standby->facts;
-
-        return facts->error == NULL && facts->is_known && facts->host.name[0] != '\0' && !facts->host.is_gone;
-}
-
 /* Not in a transaction: to become active is one. */
 static void on_timer(void *userdata)
 {
@@ -287,7 +287,9 @@ static void on_timer(void *userdata)
         standby->wait_s = opening_wait_s(standby->parts.config, standby->host);
         standby->reads_config = standby->tries++ % TRIES_PER_COMPARISON == 1;
         standby->asks = preference_asks(&standby->preference,
-                                        is_preferred && !standby->after_handover && is_well(standby), now_us);
+                                        is_preferred && !standby->after_handover &&
+                                                standby_sees_active_host(&standby->facts),
+                                        now_us);
         if (standby->asks)
                 journal_print(standby->parts.journal, LOG_NOTICE,
                               "This host is preferred, and asks %s for a handover.",
@@ -366,6 +368,7 @@ enum exit_status standby_run(const struct daemon_options *options, struct config
         if (r < 0)
                 journal_print(journal, LOG_ERR, "Cannot stand by: %s. Exiting.", strerror(-r));
 
+        metrics_file_free(standby.parts.metrics_file);
         bool is_stuck = !journal_stop(journal, END_TIMEOUT_US);
         if (standby.is_ending && !state_is_idle(standby.parts.state)) /* the server does not answer */
                 _exit((int)standby.status);

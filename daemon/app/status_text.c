@@ -136,13 +136,18 @@ static char *host_text(const struct store_active_host *host)
         return format_message("standing by: %s is active since %s", host->name, text);
 }
 
+bool standby_sees_active_host(const struct standby_facts *facts)
+{
+        return facts->error == NULL && facts->is_known && facts->host.name[0] != '\0' && !facts->host.is_gone;
+}
+
 char *standby_text(const struct standby_facts *facts)
 {
         if (facts->error != NULL)
                 return format_message("standing by: the database cannot be used: %s", facts->error);
         if (!facts->is_known)
                 return format_message("standing by");
-        if (facts->host.name[0] == '\0' || facts->host.is_gone)
+        if (!standby_sees_active_host(facts))
                 return format_message("standing by: no host is active");
         return host_text(&facts->host);
 }

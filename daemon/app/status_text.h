@@ -32,6 +32,9 @@ struct standby_facts {
         const char *difference; /* of the configuration from that of the active host; NULL: none. Borrowed */
 };
 
+/* The database can be used, and another host is active. */
+bool standby_sees_active_host(const struct standby_facts *facts);
+
 /* "standing by: alpha is active since 2026-11-27 12:30:08". malloc()ed. */
 char *standby_text(const struct standby_facts *facts);
 

@@ -14,6 +14,7 @@ from ctl_rig import subscribed
 from evidence import ExecRecorder
 from harness import JOBWATCHD, PATIENCE, Daemon, IntegrationTest, clean_environment, program
 from state_place import MODULE, missing, server, skip
+from test_metrics import parse
 
 JOBWATCHCTL = program("JOBWATCHCTL")
 ACTIVE = r"This host is active: it has the lock of postgresql://"
@@ -32,6 +33,7 @@ class Host:
         self.bus = Bus(self.directory)
         test.addCleanup(self.bus.stop)
         self.config = self.directory / "jobwatchd.ini"
+        self.metrics_file = self.directory / "jobwatchd.prom"
         self.daemon = None
 
     def start(self):
@@ -55,6 +57,15 @@ class Host:
 
     def status(self):
         return self.bus.call("GetStatus")[0]
+
+    def role(self):
+        """What the file of metrics says: whether the host is active, and which one is; None: there is no file."""
+        try:
+            samples = parse(self.metrics_file.read_text())
+        except FileNotFoundError:
+            return None
+        hosts = [dict(labels)["host"] for name, labels in samples if name == "active_host"]
+        return (samples["active", frozenset()], *hosts)
 
 
 def setUpModule():
@@ -81,6 +92,7 @@ class FailoverTest(IntegrationTest):
         self.write_config(f"http://{name}:{self.fake.port}", [11, 12],
                           state={"directory": host.directory / "state", "database": self.server.uri,
                                  "password_file": self.password_file, "prefer": prefer},
+                          metrics={"textfile": host.metrics_file},
                           more=f"[hook h]\non = seen, changed, terminal\nexec = {self.hook.program}\n")
 
     def start_both(self):
@@ -215,6 +227,29 @@ class Standby(FailoverTest):
         self.fake.job(11, status="Completed", result="c")
         output, _ = waiting.communicate(timeout=PATIENCE)
         self.assertEqual(waiting.returncode, 0, output)
+
+    def test_its_metrics_say_that_it_stands_by_and_which_host_is_active(self):
+        self.start_both()
+        self.wait_until(lambda: (self.alpha.role(), self.beta.role()) == ((1, "alpha"), (0, "alpha")))
+        printed = parse(self.beta.ctl("metrics"))
+        self.assertEqual(printed["active", frozenset()], 0)
+        self.assertEqual({name for name, _ in printed},
+                         {"build_info", "heartbeat_timestamp_seconds", "active", "active_host"})
+        self.alpha.daemon.stop()
+        self.assertIsNone(self.alpha.role(), "the file is removed at a stop")
+        self.wait_until(lambda: self.beta.role() == (1, "beta"))
+        self.alpha.start().wait_for(STANDBY.format("beta"))
+        self.wait_until(lambda: self.alpha.role() == (0, "beta"))
+        self.server.stop()
+        try:
+            self.wait_until(lambda: (self.alpha.role(), self.beta.role()) == ((0,), (0,)))
+        finally:
+            self.server.start()
+        self.wait_until(lambda: (self.alpha.role(), self.beta.role())
+                        in (((1, "alpha"), (0, "alpha")), ((0, "beta"), (1, "beta"))))
+        self.alpha.daemon.stop()
+        self.beta.daemon.stop()
+        self.assertEqual((self.alpha.role(), self.beta.role()), (None, None))
 
     def test_it_refuses_changes(self):
         self.start_both()

@@ -99,6 +99,8 @@ static bool has_sample(struct scene *scene, const char *start)
 static const char *const families[] = {
         "build_info gauge",
         "heartbeat_timestamp_seconds gauge",
+        "active gauge",
+        "active_host gauge",
         "jobs gauge",
         "jobs_failing gauge",
         "api_up gauge",
@@ -270,6 +272,49 @@ static void test_a_time_is_absent_until_there_is_one(void **state)
         expect(scene, "jobwatchd_heartbeat_timestamp_seconds 1772366400.25");
 }
 
+static void test_the_active_host_is_named_if_hosts_share_the_state(void **state)
+{
+        static const struct store_active_host alpha = { .name = "alpha" };
+        struct scene *scene = *state;
+
+        expect(scene, "jobwatchd_active 1");
+        assert_false(has_sample(scene, "jobwatchd_active_host"));
+        scene->facts.status.host = &alpha;
+        expect(scene, "jobwatchd_active 1");
+        expect(scene, "jobwatchd_active_host{host=\"alpha\"} 1");
+}
+
+static void expect_of_standby(const struct standby_facts *facts, bool knows_host)
+{
+        char *text = metrics_text_of_standby("berlin", facts, WALL_US);
+
+        assert_true(
+                has_line(text, "jobwatchd_heartbeat_timestamp_seconds{account=\"berlin\"} 1772366400.25"));
+        assert_true(has_line(text, "jobwatchd_active{account=\"berlin\"} 0"));
+        assert_int_equal(has_line(text, "jobwatchd_active_host{account=\"berlin\",host=\"alpha\"} 1"),
+                         knows_host);
+        assert_int_equal(strstr(text, "\njobwatchd_active_host{") != NULL, knows_host);
+        assert_null(strstr(text, "jobwatchd_api_up"));
+        free(text);
+}
+
+static void test_a_host_that_stands_by_says_so_and_which_is_active_as_far_as_it_knows(void **state)
+{
+        (void)state;
+        struct standby_facts facts = { .is_known = false };
+
+        expect_of_standby(&facts, false);
+        facts.is_known = true; /* none was active so far */
+        expect_of_standby(&facts, false);
+        facts.host = (struct store_active_host){ .name = "alpha" };
+        expect_of_standby(&facts, true);
+        facts.host.is_gone = true;
+        expect_of_standby(&facts, false);
+        facts.host.is_gone = false;
+        facts.error = "no route to host";
+        expect_of_standby(&facts, false);
+}
+
 static void test_jobs_and_events(void **state)
 {
         struct scene *scene = *state;
@@ -372,6 +417,8 @@ int main(void)
                 TEST(test_an_instance_is_a_label_of_every_sample),
                 TEST(test_buckets_are_cumulative),
                 TEST(test_a_time_is_absent_until_there_is_one),
+                TEST(test_the_active_host_is_named_if_hosts_share_the_state),
+                TEST(test_a_host_that_stands_by_says_so_and_which_is_active_as_far_as_it_knows),
                 TEST(test_jobs_and_events),
                 TEST(test_requests),
                 TEST(test_a_pause_that_the_api_asks_for_is_no_outage),

@@ -131,7 +131,7 @@ enum exit_status command_run(const struct daemon_options *options)
         status = check_before_run(config, journal);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
-        return daemon_run(options, config, journal);
+        return daemon_run(options, STEAL_POINTER(config), journal);
 }
 
 /* Root checks for the user of the service, who has to read the files and to run the programs. */

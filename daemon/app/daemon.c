@@ -437,7 +437,7 @@ static enum exit_status run_active(const struct daemon_options *options, struct 
         struct daemon daemon = {
                 .parts = {
                         .options = options,
-                        .config = config_ref(*config),
+                        .config = STEAL_POINTER(*config), /* a reload frees it */
                         .journal = journal,
                         .on_idle = on_idle,
                         .on_jobs_changed = on_jobs_changed,
@@ -465,7 +465,6 @@ static enum exit_status run_active(const struct daemon_options *options, struct 
         sd_event_source_disable_unref(daemon.summary);
         status_line_free(daemon.status);
         reload_free(daemon.reload);
-        config_free(*config);
         *config = config_ref(daemon.parts.config);
         parts_free(&daemon.parts);
         *ret_stands_by = daemon.stands_by && is_sent;
@@ -499,9 +498,8 @@ static enum exit_status run_until_exit(const struct daemon_options *options, str
 enum exit_status daemon_run(const struct daemon_options *options, struct config *config,
                             struct journal *journal)
 {
-        struct config *current = config_ref(config);
+        enum exit_status status = run_until_exit(options, &config, journal);
 
-        enum exit_status status = run_until_exit(options, &current, journal);
-        config_free(current);
+        config_free(config);
         return status;
 }

@@ -7,7 +7,7 @@
 
 /*
  * Builds the parts, runs the loop and returns the exit status of the process. Errors are logged. `journal` is
- * borrowed; the daemon takes its own reference to `config`, which a reload replaces.
+ * borrowed; the reference to `config` is taken over, and a reload frees it.
  */
 enum exit_status daemon_run(const struct daemon_options *options, struct config *config,
                             struct journal *journal);

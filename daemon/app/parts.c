@@ -195,6 +195,9 @@ enum exit_status parts_build(struct parts *parts)
                 r = build_monitor(parts);
         if (r >= 0)
                 r = build_observers(parts);
+        if (r >= 0 && !parts->options->once)
+                r = heap_trim_new(parts->event, parts->state, parts->journal, parts->recorder,
+                                  &parts->heap_trim);
         if (r >= 0)
                 return EXIT_STATUS_SUCCESS;
         journal_print(parts->journal, LOG_ERR, "Cannot start watching: %s. Exiting.", strerror(-r));
@@ -248,6 +251,7 @@ int parts_run(struct parts *parts)
 void parts_free(struct parts *parts)
 {
         /* In reverse order, the loop last: each part releases its event sources. */
+        heap_trim_free(parts->heap_trim);
         monitor_free(parts->monitor);
         recorder_free(parts->recorder);
         outbox_free(parts->outbox);

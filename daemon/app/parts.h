@@ -8,6 +8,7 @@
 #include "app/api_connection.h"
 #include "app/control.h"
 #include "app/daemon_options.h"
+#include "app/heap_trim.h"
 #include "app/metrics_file.h"
 #include "bus/connection.h"
 #include "delivery/outbox.h"
@@ -41,6 +42,7 @@ struct parts {
         struct monitor *monitor;
         struct control *control;           /* NULL: there is no D-Bus API */
         struct metrics_file *metrics_file; /* NULL with `once` */
+        struct heap_trim *heap_trim;       /* NULL with `once`, and on a host that stands by */
 };
 
 /* Builds the other parts of an active daemon; errors are logged. Then, or after a failure, parts_free() is to

@@ -124,6 +124,7 @@ static struct config *load_config(const struct parts *parts, size_t *ret_errors)
 static void end_reload(struct reload *reload, bool succeeded)
 {
         reload->loading = loading_free(reload->loading);
+        heap_trim_request(reload->parts->heap_trim);
         reload->on_end(reload->userdata, succeeded);
         (void)sd_notify(false, "READY=1");
 }

@@ -352,7 +352,7 @@ enum exit_status standby_run(const struct daemon_options *options, struct config
         struct standby standby = {
                 .parts = {
                         .options = options,
-                        .config = config_ref(*config),
+                        .config = STEAL_POINTER(*config), /* a reload frees it */
                         .journal = journal,
                         .describe_standby = describe_facts,
                         .userdata = &standby,
@@ -379,7 +379,6 @@ enum exit_status standby_run(const struct daemon_options *options, struct config
         free(standby.digest);
         free(standby.difference);
         reload_free(standby.reload);
-        config_free(*config);
         *config = config_ref(standby.parts.config);
         parts_free(&standby.parts);
 

@@ -460,7 +460,6 @@ enum exit_status scene_run(const struct scene_options *options)
         assert_int_equal(journal_open(&config->log, &journal), 0);
         enum exit_status status = daemon_run(&daemon, config, journal);
         journal_close(journal);
-        config_free(config);
         scene_close();
         return status;
 }

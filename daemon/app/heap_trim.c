@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * A post source: it runs after each iteration of the loop in which another source was dispatched, so it takes
+ * no timer, and nothing while the daemon sleeps. By itself the C library gives back only what is free at the
+ * end of the heap, where there is often something that stays.
+ */
+
+#include "app/heap_trim.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+
+#include "util/cleanup.h"
+#include "util/memory.h"
+
+/* An event takes a kilobyte until it is recorded and logged. So many are worth the search for free pages. */
+#define MANY_EVENTS 256
+
+struct heap_trim {
+        sd_event_source *post;
+        const struct state *state;
+        const struct journal *journal;
+        const struct recorder *recorder;
+        uint64_t events; /* recorded until it was trimmed last */
+        bool requested;
+};
+
+DEFINE_CLEANUP(struct heap_trim, heap_trim_free)
+
+static uint64_t count_events(const struct heap_trim *trim)
+{
+        const uint64_t *counts = recorder_event_counts(trim->recorder);
+        uint64_t sum = 0;
+
+        for (size_t kind = 0; kind < EVENT_KIND_COUNT; kind++)
+                sum += counts[kind];
+        return sum;
+}
+
+static int on_post(sd_event_source *source, void *userdata)
+{
+        (void)source;
+        struct heap_trim *trim = userdata;
+        const uint64_t events = count_events(trim);
+
+        if (!trim->requested && events < trim->events + MANY_EVENTS)
+                return 0;
+        if (!state_is_idle(trim->state) || !journal_is_idle(trim->journal))
+                return 0;
+        trim->requested = false;
+        trim->events = events;
+        (void)malloc_trim(0);
+        return 0;
+}
+
+void heap_trim_request(struct heap_trim *trim)
+{
+        if (trim != NULL)
+                trim->requested = true;
+}
+
+int heap_trim_new(sd_event *event, const struct state *state, const struct journal *journal,
+                  const struct recorder *recorder, struct heap_trim **ret_trim)
+{
+        CLEANUP(cleanup_heap_trim_free) struct heap_trim *trim = memory_need(calloc(1, sizeof(*trim)));
+
+        trim->state = state;
+        trim->journal = journal;
+        trim->recorder = recorder;
+        int r = sd_event_add_post(event, &trim->post, on_post, trim);
+        if (r < 0)
+                return r;
+        heap_trim_request(trim); /* after the start */
+        *ret_trim = STEAL_POINTER(trim);
+        return 0;
+}
+
+struct heap_trim *heap_trim_free(struct heap_trim *trim)
+{
+        if (trim == NULL)
+                return NULL;
+        sd_event_source_disable_unref(trim->post);
+        free(trim);
+        return NULL;
+}

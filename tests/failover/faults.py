@@ -43,6 +43,65 @@ class Stopped(Scenario):
         self.a.stand_by()
 
 
+class HandedOver(Scenario):
+    """jobwatchctl handover, there and back."""
+
+    def add_hosts(self):
+        super().add_hosts()
+        for host in (self.a, self.b):
+            host.start_bus()
+
+    def fault(self):
+        mark = self.a.daemon.mark()
+        self.a.ctl("handover")
+        self.take_over("handed over")
+        self.a.daemon.wait_for(STANDS_BY, since=mark, patience=4 * PATIENCE)
+        time.sleep(self.random.uniform(0, 4))
+        self.mark = self.b.daemon.mark()
+        self.back_at = self.site.now()
+        self.b.ctl("handover")
+        self.come_back("handed back", self.back_at, "a")
+
+    def is_settled(self):
+        return stands_by_again(self.b.daemon, self.mark)
+
+    def check_more(self):
+        oracle.check_silence(self.site, "a", self.taken_over_at, self.back_at)
+        oracle.check_silence(self.site, "b", self.back_at + self.took["handed back"])
+
+
+class Preferred(Scenario):
+    """The host that is preferred is lost, and comes back: the other one hands over when that has been well for a minute."""
+
+    prefer = "a"
+    OTHERS_WAIT = 10  # seconds longer for the lock
+    WELL = 60
+
+    def plan_ends(self):
+        """Some when it is lost; the others are for when it comes back."""
+        self.site.end_jobs({job: self.random.uniform(0.5, self.OTHERS_WAIT + 6) for job in self.site.jobs[:5]})
+
+    def fault(self):
+        self.a.daemon.process.kill()
+        self.take_over("preferred host killed")
+        # The host that is killed has written within the last second.
+        oracle.need(self.taken_over_at - self.fault_at > self.OTHERS_WAIT - 1.5,
+                    "the other host did not wait for the preferred one")
+        self.a.stand_by()
+        stood_by_at = self.site.now()
+        self.mark = self.b.daemon.mark()
+        self.site.end_jobs({job: self.random.uniform(self.WELL - 6, self.WELL + 6) for job in self.site.jobs[5:-1]})
+        self.back_at = self.site.first_poll(stood_by_at, "a", self.WELL + 4 * PATIENCE).at
+        oracle.need(self.back_at - stood_by_at > self.WELL - 2, "the preferred host did not wait until it had been well")
+        self.took["preferred host back"] = self.back_at - max(poll.at for poll in self.site.polls() if poll.host == "b")
+
+    def is_settled(self):
+        return stands_by_again(self.b.daemon, self.mark)
+
+    def check_more(self):
+        oracle.check_silence(self.site, "b", self.back_at)
+
+
 class Frozen(Scenario):
     """SIGSTOP, in the end SIGCONT: the host goes on as if nothing had happened."""
 
@@ -325,5 +384,6 @@ class Isolated(Promoted):
         self.check_nobody("a", self.cut_at)
 
 
+# A short run has those that come first.
 KINDS = (Frozen, Isolated, Cut, CutToServer, CutFromServer, PromotedAsynchronously, Promoted, DiskFull, ServerFrozen,
-         ServerKilled, Pooled, Killed, ServerSmart, ServerFast, ServerImmediate, CutShortly, Stopped)
+         ServerKilled, HandedOver, Preferred, Pooled, Killed, ServerSmart, ServerFast, ServerImmediate, CutShortly, Stopped)

@@ -7,9 +7,11 @@ A hook records on which of them it ran, and the log of the fake API shows which 
 import collections
 import contextlib
 import json
+import subprocess
 import time
 
-from harness import EX_OK, HOOK_RUN, JOBS, JOBWATCHD, PATIENCE, Daemon, Fake, clean_environment
+from bus_rig import Bus
+from harness import EX_OK, HOOK_RUN, JOBS, JOBWATCHD, PATIENCE, Daemon, Fake, clean_environment, program
 
 # A line for each attempt, in a single write: the host, the time by CLOCK_BOOTTIME, and the document.
 RECORDER = """#!/bin/sh
@@ -36,10 +38,12 @@ exec = {hook}
 directory = {state}
 database = {uri}
 password_file = {password}
+prefer = {prefer}
 [log]
 target = console
 """
 
+JOBWATCHCTL = program("JOBWATCHCTL")
 STANDS_BY = r"Standing by: \S+ is active since"
 ENDS = ("succeeded", "failed", "gone")
 
@@ -54,8 +58,9 @@ NAMED = ["unshare", "--uts", "sh", "-c", 'echo "$0" >/proc/sys/kernel/hostname &
 class Host:
     """A machine."""
 
-    def __init__(self, site, name, uri):
+    def __init__(self, site, name, uri, prefer):
         self.site, self.name = site, name
+        self.bus = None
         self.directory = site.directory / name
         self.directory.mkdir()
         self.config = self.directory / "jobwatchd.ini"
@@ -67,16 +72,29 @@ class Host:
             secret.chmod(0o600)
         self.config.write_text(CONFIG.format(
             url=site.fake.url, token=token, ids=", ".join(map(str, site.jobs)), hook=site.hook,
-            state=self.directory / "state", uri=uri, password=password), encoding="utf-8")
+            state=self.directory / "state", uri=uri, password=password, prefer=prefer), encoding="utf-8")
 
     def start(self, **env):
         command = [*NAMED, self.name, JOBWATCHD, "-c", str(self.config), "--instance", self.site.instance]
-        self.lives.append(Daemon(command, clean_environment(**{**self.site.env, **env})))
+        of_bus = self.bus.env if self.bus else {}
+        self.lives.append(Daemon(command, clean_environment(**{**self.site.env, **of_bus, **env})))
         return self.lives[-1]
 
     def stand_by(self, **env):
         """Starts it beside a host that is active."""
         self.start(**env).wait_for(STANDS_BY, patience=4 * PATIENCE)
+
+    def start_bus(self):
+        """For ctl(): before the host is started."""
+        self.bus = Bus(self.directory)
+
+    def ctl(self, *words):
+        """jobwatchctl on this host."""
+        done = subprocess.run([JOBWATCHCTL, "--instance", self.site.instance, *words],
+                              env=clean_environment(**self.bus.env), stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, check=False, timeout=4 * PATIENCE)
+        if done.returncode != EX_OK:
+            raise AssertionError(f"jobwatchctl {words[0]} on {self.name}: {done.stdout}{done.stderr}")
 
     @property
     def daemon(self):
@@ -88,6 +106,8 @@ class Host:
             with contextlib.suppress(ProcessLookupError):
                 life.process.kill()
             life.wait_exit()
+        if self.bus is not None:
+            self.bus.stop()
 
     def text(self):
         return "".join(f"---- {self.name}\n{life.text()}\n" for life in self.lives)
@@ -116,8 +136,9 @@ class Site:
             host.end()
         self.fake.stop()
 
-    def add_host(self, name, uri):
-        self.hosts[name] = Host(self, name, uri)
+    def add_host(self, name, uri, prefer=""):
+        """`prefer` names the host that is preferred."""
+        self.hosts[name] = Host(self, name, uri, prefer)
         return self.hosts[name]
 
     def now(self):

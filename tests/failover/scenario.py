@@ -26,6 +26,7 @@ class Scenario:
     """In the order in which the functions are called; those that do nothing here are for the kinds."""
 
     own_server = False  # the fault is one of the server: it needs a server of its own
+    prefer = ""  # the host that is preferred
 
     def __init__(self, shared, number, seed):
         self.shared, self.number = shared, number
@@ -70,7 +71,7 @@ class Scenario:
         self.paths = {}
         for name in ("a", "b"):
             self.paths[name] = Path()
-            self.site.add_host(name, self.uri(name))
+            self.site.add_host(name, self.uri(name), self.prefer)
         self.a, self.b = self.site.hosts.values()
 
     def uri(self, name):

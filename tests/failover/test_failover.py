@@ -31,7 +31,8 @@ FAILOVERS = int(os.environ.get("FAILOVERS", len(CHOSEN)))
 AT_A_TIME = 20
 
 # In seconds, on a machine that is not busy.
-TARGETS = {"killed": 2, "stopped": 2, "frozen": 15, "cut off": 15}
+TARGETS = {"killed": 2, "stopped": 2, "handed over": 2, "handed back": 2, "preferred host back": 2, "frozen": 15,
+           "cut off": 15}
 
 
 class Shared:

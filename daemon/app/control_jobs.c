@@ -176,14 +176,14 @@ static bool matches_state(const struct job_row *row, enum bus_job_state state)
         return false;
 }
 
-static bool matches_patterns(const struct job_row *row, char *const *patterns)
+static bool matches_patterns(const struct control *control, const struct job_row *row, char *const *patterns)
 {
         const struct text *description = &row->stored.record.description;
-        const char *name = row->is_watched ? row->watched.name : NULL;
         char id[24];
 
         if (patterns == NULL || *patterns == NULL)
                 return true;
+        const char *name = job_row_name(control, row);
         (void)snprintf(id, sizeof(id), "%" PRIu64, job_row_id(row));
         for (; *patterns != NULL; patterns++)
                 if (glob_matches(*patterns, id, strlen(id)) ||
@@ -201,7 +201,8 @@ static bool is_full(const struct list_jobs *list)
 
 static void put_row(struct list_jobs *list, const struct job_row *row)
 {
-        if (!matches_state(row, list->arguments->state) || !matches_patterns(row, list->arguments->patterns))
+        if (!matches_state(row, list->arguments->state) ||
+            !matches_patterns(list->base.control, row, list->arguments->patterns))
                 return;
         bus_row_begin(list->base.call);
         job_row_put(list->base.control, list->base.call, row, &list->durations);

@@ -63,6 +63,22 @@ enum outcome job_row_outcome(const struct job_row *row)
         return row->is_stored ? row->stored.outcome : OUTCOME_OPEN;
 }
 
+static const char *find_configured_name(const struct config *config, uint64_t id)
+{
+        for (size_t i = 0; i < config->job_count; i++)
+                if (config->jobs[i].id == id)
+                        return config->jobs[i].name;
+        return NULL;
+}
+
+const char *job_row_name(const struct control *control, const struct job_row *row)
+{
+        if (row->is_watched)
+                return row->watched.name;
+        return control->parts.monitor == NULL ? find_configured_name(*control->parts.config, job_row_id(row))
+                                              : NULL;
+}
+
 void control_cut_text(struct text *text, size_t limit)
 {
         size_t size = text_cut(text->data, text->size, limit);
@@ -148,7 +164,7 @@ void job_row_put(const struct control *control, struct bus_call *call, const str
         const struct watched_job *watched = row->is_watched ? &row->watched : NULL;
 
         bus_put_number(call, "Id", job_row_id(row));
-        bus_put_string(call, "Name", watched != NULL ? watched->name : NULL);
+        bus_put_string(call, "Name", job_row_name(control, row));
         control_put_sections(call, watched != NULL && watched->sections != NULL ? watched->sections
                                                                                 : row->stored.sections.data);
         bus_put_string(call, "Outcome", outcome_to_string(job_row_outcome(row)));

@@ -31,6 +31,9 @@ void job_row_store(struct job_row *row, struct listed_job *job);
 uint64_t job_row_id(const struct job_row *row);
 enum outcome job_row_outcome(const struct job_row *row);
 
+/* As in memory; on a host that stands by, as in the configuration. NULL: none. Borrowed. */
+const char *job_row_name(const struct control *control, const struct job_row *row);
+
 /* Reads how long the latest jobs took. Called on the writer's thread; returns 0 or an error of the store. */
 int read_durations(struct store *store, struct durations *ret_durations);
 

@@ -19,7 +19,8 @@ from test_metrics import parse
 JOBWATCHCTL = program("JOBWATCHCTL")
 ACTIVE = r"This host is active: it has the lock of postgresql://"
 STANDBY = r"Standing by: {} is active since"
-JOBS = "[job 11]\nstep = 0s Running | a\n[job 12]\nstep = 0s Completed | b\n"
+JOBS = "[job 11]\nstep = 0s Running | a\n[job 12]\nstep = 0s Completed | b\n" \
+       "[job 13]\nstep = 0s Running | d\n"
 RENAME = 'hostname "$0" && exec "$@"'
 
 
@@ -87,13 +88,13 @@ class FailoverTest(IntegrationTest):
         self.configure(self.alpha, "127.0.0.1")
         self.configure(self.beta, "localhost")
 
-    def configure(self, host, name, prefer=None):
+    def configure(self, host, name, prefer=None, more=""):
         self.config = host.config
         self.write_config(f"http://{name}:{self.fake.port}", [11, 12],
                           state={"directory": host.directory / "state", "database": self.server.uri,
                                  "password_file": self.password_file, "prefer": prefer},
                           metrics={"textfile": host.metrics_file},
-                          more=f"[hook h]\non = seen, changed, terminal\nexec = {self.hook.program}\n")
+                          more=f"[hook h]\non = seen, changed, terminal\nexec = {self.hook.program}\n{more}")
 
     def start_both(self):
         self.alpha.start().wait_for(ACTIVE)
@@ -211,6 +212,20 @@ class Standby(FailoverTest):
         self.assertEqual([(job["Id"], job["Outcome"]) for job in listed], [(11, "open"), (12, "success")])
         events = self.beta.bus.call("ListEvents", "tatu", 0, 0, 100)[2]
         self.assertEqual({event["Job"] for event in events}, {11, 12})
+
+    def test_it_shows_the_names_that_jobs_have_in_the_configuration(self):
+        for host, address in ((self.alpha, "127.0.0.1"), (self.beta, "localhost")):
+            self.configure(host, address, more="[job members-import]\nid = 13\n")
+        self.start_both()
+        self.alpha.daemon.wait_for(r"Job 13 \(members-import\): .*\[seen")
+        for host in (self.alpha, self.beta):
+            listed = host.bus.call("ListJobs", "a{sv}tu", 0, 0, 100)[0]
+            self.assertEqual([(job["Id"], job.get("Name")) for job in listed],
+                             [(11, None), (12, None), (13, "members-import")])
+            self.assertEqual(host.bus.call("GetJob", "t", 13)[0]["Name"], "members-import")
+            found = host.ctl("list", "members*")
+            self.assertRegex(found, r"(?m)^ *13\b.*members-import")
+            self.assertNotRegex(found, r"(?m)^ *1[12]\b")
 
     def test_it_says_where_its_configuration_differs(self):
         self.beta.config.write_text(self.beta.config.read_text().replace("max_interval = 100ms", "max_interval = 7s"))

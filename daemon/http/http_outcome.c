@@ -7,6 +7,9 @@
 #include <curl/curl.h>
 #include <string.h>
 
+/* CURLE_TOO_LARGE, since libcurl 8.6, which said CURLE_OUT_OF_MEMORY before. */
+#define CODE_TOO_LARGE 100
+
 const char *http_outcome_to_string(enum http_outcome outcome)
 {
         switch (outcome) {
@@ -103,6 +106,8 @@ const char *http_curl_result_to_string(const struct http_curl_result *result)
                 return "the CA certificates of the system are missing; install ca-certificates";
         if (result->code == CURLE_OUT_OF_MEMORY && result->answered)
                 return "a header line is too long, or memory is short";
+        if ((int)result->code == CODE_TOO_LARGE && result->answered)
+                return "a header line is too long";
         if (*result->text != '\0' && is_text_safe(result))
                 return result->text;
         if (result->code == CURLE_COULDNT_CONNECT && result->os_error != 0)

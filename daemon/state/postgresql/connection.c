@@ -73,6 +73,16 @@ static const char *describe_errno(int r)
         }
 }
 
+/* Of several addresses that were tried, the last. */
+static const char *last_attempt(const char *text)
+{
+        static const char begin[] = "\nconnection to server at ";
+
+        for (const char *next; (next = strstr(text, begin)) != NULL;)
+                text = next + 1;
+        return text;
+}
+
 /* Sets store_error(); `text` is of libpq, of one or more lines. */
 static int fail(struct postgresql *postgresql, int r, const char *what, const char *code, const char *text)
 {
@@ -80,7 +90,7 @@ static int fail(struct postgresql *postgresql, int r, const char *what, const ch
         char lines[180];
         size_t size = 0;
 
-        for (const char *at = text; *at != '\0' && size < sizeof(lines) - 1; at++)
+        for (const char *at = last_attempt(text); *at != '\0' && size < sizeof(lines) - 1; at++)
                 if (*at != '\n')
                         lines[size++] = *at;
                 else if (at[1] != '\0')

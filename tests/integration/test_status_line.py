@@ -17,7 +17,7 @@ from reload_rig import ReloadTest
 LIBRARY = os.environ.get("CRASH_POINTS", "")
 RUNNING = "[jobs 11-13]\nstep = 0s Running\n"
 REQUESTS = r"; \d+ requests? since the start"
-TIME = r"(\d\d:\d\d:\d\d)"
+TIME = r"(?:\d{4}-\d\d-\d\d )?(\d\d:\d\d:\d\d)"  # with the date if it is tomorrow
 RARELY = {"interval": "1h", "max_interval": "1h"}
 
 

@@ -20,12 +20,15 @@ import threading
 
 END_KINDS = ("succeeded", "failed", "gone")
 
-# One line per attempt, in a single write: "ok" or "fail", the number of the attempt, and the document.
+# One line per attempt: "ok" or "fail", the number of the attempt, and the document. A long one is written in pieces, between
+# which another program must not write.
 RECORDER = """#!/bin/sh
 read -r document
 verdict=ok
 {choose}
-printf '%s %s %s\\n' "$verdict" "$JOBWATCH_ATTEMPT" "$document" >> '{path}'
+exec 9>> '{path}'
+flock 9
+printf '%s %s %s\\n' "$verdict" "$JOBWATCH_ATTEMPT" "$document" >&9
 [ $verdict = ok ]
 """
 

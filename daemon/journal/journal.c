@@ -208,6 +208,7 @@ struct journal *journal_close(struct journal *journal)
         if (journal == NULL || journal->abandoned)
                 return NULL;
         worker_free(journal->worker);
+        target_drain(&journal->target);
         free(journal);
         return NULL;
 }

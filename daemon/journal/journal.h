@@ -27,7 +27,10 @@ struct journal;
  */
 int journal_open(const struct log_config *settings, struct journal **ret_journal);
 
-/* Waits for a sender that was not stopped; one that is stuck keeps the memory. Accepts NULL, returns NULL. */
+/*
+ * Waits for a sender that was not stopped, and until journald has read the last entry, at most 3 s. A sender
+ * that is stuck keeps the memory. Accepts NULL, returns NULL.
+ */
 struct journal *journal_close(struct journal *journal);
 
 /* Starts the log sender. Returns 0 or a negative errno, after which entries are still sent at once. */

@@ -12,15 +12,25 @@
 #include "journal/target.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "platform/clock.h"
+#include "util/timespan.h"
+
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
+
+#define TAKEN_MAX_US  (3 * USEC_PER_SEC)
+#define TAKEN_STEP_NS (1000 * 1000)
 
 /* $JOURNAL_STREAM holds device and inode of the stream to the journal: systemd.exec(5). */
 bool target_is_standard_error(void)
@@ -110,4 +120,33 @@ int target_send(const struct target *target, const struct entry *entry)
 
         int r = sd_journal_sendv(entry->fields, (int)entry->count);
         return r < 0 ? r : 0;
+}
+
+/*
+ * Sends an empty datagram, which journald reads after all entries, and ignores. Linux does not tell when it
+ * has been read, only whether: SIOCOUTQ.
+ */
+static void wait_until_taken(int fd, uint64_t deadline_us)
+{
+        static const struct sockaddr_un journald = { .sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET };
+        int waiting = 0;
+
+        if (sendto(fd, "", 0, 0, (const struct sockaddr *)&journald, sizeof(journald)) < 0)
+                return;
+        while (ioctl(fd, SIOCOUTQ, &waiting) == 0 && waiting > 0 && clock_process_us() < deadline_us)
+                (void)nanosleep(&(struct timespec){ .tv_nsec = TAKEN_STEP_NS }, NULL);
+}
+
+void target_drain(const struct target *target)
+{
+        const struct timeval limit = { .tv_sec = TAKEN_MAX_US / USEC_PER_SEC };
+
+        if (!target->native)
+                return;
+        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return;
+        if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0)
+                wait_until_taken(fd, clock_process_us() + TAKEN_MAX_US);
+        (void)close(fd);
 }

@@ -28,3 +28,9 @@ void target_add_line(const struct target *target, struct field_list *fields, int
 /* Sends an entry. For the console it is the fields of one line. May block without limit. Returns 0 or a
  * negative errno. */
 int target_send(const struct target *target, const struct entry *entry);
+
+/*
+ * Waits until journald has read what was sent, at most 3 s. journald finds out from which unit an entry is by
+ * the process that sent it: from one that has exited, it is not found by "journalctl -u".
+ */
+void target_drain(const struct target *target);

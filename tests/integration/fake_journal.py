@@ -56,6 +56,8 @@ class FakeJournal:
                     fd, = array.array("i", content[:4])
                     with os.fdopen(fd, "rb") as file:
                         data = os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
+            if not data:
+                continue  # it is ignored by journald, too
             with self.changed:
                 self.received.append(self._parse(data))
                 self.changed.notify_all()

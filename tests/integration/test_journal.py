@@ -12,6 +12,7 @@ import pathlib
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -55,8 +56,8 @@ def start_journald():
 
 def setUpModule():
     if INSIDE:
-        journald = start_journald()
-        unittest.addModuleCleanup(lambda: (journald.terminate(), journald.wait(PATIENCE)))
+        Journal.journald = start_journald()
+        unittest.addModuleCleanup(lambda: (Journal.journald.terminate(), Journal.journald.wait(PATIENCE)))
 
 
 @unittest.skipIf(INSIDE, "this is the inside")
@@ -236,6 +237,19 @@ files = members.csv
         daemon = self.assertEnds(EX_CONFIG, "--log-target=journal")
         text = [entry["MESSAGE"] for entry in self.entries(None, f"_PID={daemon.pid}")]
         self.assertTrue(any(re.search(r"jobwatchd\.ini:2: .*intervall", message) for message in text), text)
+
+    def test_the_reason_of_an_early_exit_is_attributed(self):
+        """journald reads it late, and finds out from which unit it is only while the process exists."""
+        self.config.write_text("[poll]\nintervall = 1s\n")
+        self.journald.send_signal(signal.SIGSTOP)
+        try:
+            daemon = self.start_daemon("--log-target=journal")
+            with self.assertRaises(subprocess.TimeoutExpired):
+                daemon.process.wait(1)
+        finally:
+            self.journald.send_signal(signal.SIGCONT)
+        self.assertEqual(daemon.wait_exit(), EX_CONFIG)
+        self.assertEqual({entry.get("_COMM") for entry in self.entries(None, f"_PID={daemon.pid}")}, {"jobwatchd"})
 
     def test_journal_stream(self):
         """target = auto selects the journal if standard error is a stream to it, as in a service."""

@@ -159,8 +159,10 @@ size_t fitting_size(const char *text, unsigned columns, unsigned *ret_used)
         wchar_t character;
 
         while (text[size] != '\0') {
-                size_t length = mbrtowc(&character, text + size, MB_CUR_MAX, &state);
-                int width = length <= MB_CUR_MAX ? wcwidth(character) : -1;
+                bool is_ascii =
+                        text[size] >= ' ' && text[size] <= '~'; /* as most are; the others take long */
+                size_t length = is_ascii ? 1 : mbrtowc(&character, text + size, MB_CUR_MAX, &state);
+                int width = is_ascii ? 1 : length <= MB_CUR_MAX ? wcwidth(character) : -1;
                 if (width < 0 || (unsigned)width > columns - used)
                         break;
                 used += (unsigned)width;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Tables. Every text is escaped before, so that it is valid UTF-8 on one line. The rows are gone through
- * twice, for the widths of the columns and to write them.
+ * Tables. Every text is escaped before, so that it is valid UTF-8 on one line. All are formatted before
+ * the first is written, for the widths of the columns.
  */
 
 #include "ctl/table.h"
@@ -132,20 +132,22 @@ static unsigned heading_width(const struct output *output, const struct column *
         return output->legend ? (unsigned)strlen(column->heading) : 1;
 }
 
-/* Of its heading and all its texts. */
-static unsigned column_width(const struct output *output, const struct column *column,
-                             const struct rows *rows)
+/* The texts of all cells, row by row, and how wide each column is for them. */
+static char **format_cells(const struct output *output, const struct listing *listing,
+                           const struct rows *rows, unsigned ret_widths[])
 {
-        unsigned widest = heading_width(output, column);
+        const size_t count = listing->column_count;
+        char **cells = memory_need(calloc(rows->count, count * sizeof(*cells)));
 
-        for (size_t i = 0; i < rows->count; i++) {
-                unsigned width = 0;
-                char *text = format_cell(output, column, &rows->items[i]);
-                (void)fitting_size(text, UINT_MAX, &width);
-                widest = width > widest ? width : widest;
-                free(text);
+        for (size_t i = 0; i < count; i++)
+                ret_widths[i] = heading_width(output, &listing->columns[i]);
+        for (size_t i = 0; i < rows->count * count; i++) {
+                unsigned width = 0, *widest = &ret_widths[i % count];
+                cells[i] = format_cell(output, &listing->columns[i % count], &rows->items[i / count]);
+                (void)fitting_size(cells[i], UINT_MAX, &width);
+                *widest = width > *widest ? width : *widest;
         }
-        return widest;
+        return cells;
 }
 
 /* Of the columns that may be cut, the widest; NULL if each is as its heading. */
@@ -201,21 +203,20 @@ void listing_write(FILE *stream, const struct output *output, const struct listi
 
         assert(count <= COLUMNS_MAX);
         assert(rows->count > 0);
-        for (size_t i = 0; i < count; i++)
-                widths[i] = column_width(output, &listing->columns[i], rows);
+        char **cells = format_cells(output, listing, rows, widths);
         if (output->width > 0)
                 fit_columns(output, listing, widths);
         for (size_t i = 0; output->legend && i < count; i++)
                 write_cell(stream, output, &listing->columns[i], widths[i], listing->columns[i].heading, NULL,
                            i + 1 == count);
         for (size_t i = 0; i < rows->count * count; i++) {
-                const struct row *row = &rows->items[i / count];
                 const struct column *column = &listing->columns[i % count];
-                char *text = format_cell(output, column, row);
-                write_cell(stream, output, column, widths[i % count], text,
-                           column->colour != NULL ? column->colour(row) : NULL, i % count + 1 == count);
-                free(text);
+                write_cell(stream, output, column, widths[i % count], cells[i],
+                           column->colour != NULL ? column->colour(&rows->items[i / count]) : NULL,
+                           i % count + 1 == count);
+                free(cells[i]);
         }
+        free(cells);
 }
 
 void listing_print(struct output *output, const struct listing *listing, const struct rows *rows)

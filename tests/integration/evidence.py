@@ -23,7 +23,7 @@ END_KINDS = ("succeeded", "failed", "gone")
 # One line per attempt: "ok" or "fail", the number of the attempt, and the document. A long one is written in pieces, between
 # which another program must not write.
 RECORDER = """#!/bin/sh
-read -r document
+document=$(cat)
 verdict=ok
 {choose}
 exec 9>> '{path}'

@@ -15,6 +15,7 @@
 #include "planner_pages.h"
 #include "planning/feed_rows.h"
 #include "random.h"
+#include "util/array.h"
 
 static const struct planner_settings usual = { .interval_us = INTERVAL, .max_interval_us = INTERVAL };
 
@@ -350,10 +351,7 @@ static void send(struct fixture *fixture, const struct planner_request *request)
                         in_flight = &fixture->in_flight[i];
         assert_non_null(in_flight);
 
-        if (fixture->sent_count % 1024 == 0) {
-                fixture->sent = realloc(fixture->sent, (fixture->sent_count + 1024) * sizeof(struct sent));
-                assert_non_null(fixture->sent);
-        }
+        fixture->sent = array_grow(fixture->sent, fixture->sent_count, sizeof(struct sent));
         struct sent *sent = &fixture->sent[fixture->sent_count++];
         *sent = (struct sent){
                 .at_us = fixture->now_us,

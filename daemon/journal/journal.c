@@ -35,6 +35,9 @@
 #define QUEUE_BYTES_MAX  ((size_t)4 << 20)
 #define QUEUE_BYTES_BUSY (QUEUE_BYTES_MAX / 4)
 
+/* Output of hooks gets no more of the queue, so that a hook that prints a lot displaces nothing else. */
+#define QUEUE_BYTES_OUTPUT (QUEUE_BYTES_MAX / 4 * 3)
+
 /* How long the thread may be sending a single entry before nobody waits for it, and before that is shown. */
 #define PAUSE_US (1 * USEC_PER_SEC)
 #define STUCK_US (5 * USEC_PER_SEC)
@@ -137,16 +140,16 @@ static int send_now(const struct journal *journal, struct entry *entry)
 }
 
 /*
- * Sends an entry, which it takes over, or queues it. The queue has room for QUEUE_BYTES_MAX, or for one entry
- * that is larger. An event is also refused if an event before it was refused or not sent, until on_drained(),
- * so that events are sent in order.
+ * Sends an entry, which it takes over, or queues it, if the queue then has no more than `most` bytes, or
+ * only this entry. An event is also refused if an event before it was refused or not sent, until
+ * on_drained(), so that events are sent in order.
  */
-static int send_entry(struct journal *journal, struct entry *entry)
+static int send_entry(struct journal *journal, struct entry *entry, size_t most)
 {
         if (journal->worker == NULL || journal->abandoned)
                 return send_now(journal, entry);
 
-        bool full = journal->bytes > 0 && journal->bytes + entry->size > QUEUE_BYTES_MAX;
+        bool full = journal->bytes > 0 && journal->bytes + entry->size > most;
         bool event = is_event(entry);
         if (full || (event && journal->refused < 0)) {
                 free(entry);
@@ -308,7 +311,7 @@ static void print(struct journal *journal, int priority, const char *message_id,
         } else {
                 target_add_line(&journal->target, &fields, priority, message);
         }
-        (void)send_entry(journal, entry_new(&fields));
+        (void)send_entry(journal, entry_new(&fields), QUEUE_BYTES_MAX);
 }
 
 void journal_print(struct journal *journal, int priority, const char *format, ...)
@@ -358,7 +361,7 @@ void journal_print_output(struct journal *journal, const struct journal_delivery
                 fields_add_string(&fields, NULL, text);
                 fields_add_string(&fields, NULL, "\n");
         }
-        (void)send_entry(journal, entry_new(&fields));
+        (void)send_entry(journal, entry_new(&fields), QUEUE_BYTES_OUTPUT);
 }
 
 /* ---- events ---- */
@@ -382,5 +385,5 @@ int journal_event(struct journal *journal, const struct event *event)
         }
         struct entry *entry = entry_new(&fields);
         memcpy(entry->event_id, event->id, sizeof(entry->event_id));
-        return send_entry(journal, entry);
+        return send_entry(journal, entry, QUEUE_BYTES_MAX);
 }

@@ -110,6 +110,7 @@ void journal_print_delivery(struct journal *journal, int priority, const char *m
 /*
  * Logs a line that the program of a hook has printed, regardless of the level: in the journal as it is, as
  * "jobwatch-HOOK" with the fields of the delivery; on the console alone, with control characters escaped.
+ * Dropped if three quarters of the queue are in use, so that it displaces nothing else.
  */
 void journal_print_output(struct journal *journal, const struct journal_delivery *delivery, int priority,
                           const char *line, size_t size);

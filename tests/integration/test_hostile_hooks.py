@@ -36,7 +36,7 @@ KINDS = {
     "closes everything": Kind("#!/bin/sh\nexec sleep 1000 <&- >&- 2>&-\n", TIMED_OUT, "timeout"),
     "stops itself": Kind("#!/bin/sh\nkill -STOP $$\n", TIMED_OUT, "timeout"),
     "ignores SIGTERM": Kind("#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n", TIMED_OUT, "timeout, SIGKILL", TIMEOUT + GRACE),
-    "prints lines without end": Kind("#!/bin/sh\nexec yes\n", TIMED_OUT, "1 MiB are logged; timeout"),
+    "prints lines without end": Kind(f"#!/bin/sh\nexec yes {'again ' * 10}\n", TIMED_OUT, "1 MiB are logged; timeout"),
     "prints a line without end": Kind("#!/bin/sh\nexec cat /dev/zero\n", TIMED_OUT, "1 MiB are logged; timeout"),
     "kills its supervisor": Kind("#!/bin/sh\nkill -KILL $PPID\nexec sleep 1000\n", "abandoned .*: hook-run was killed by SIGKILL",
                                  "none is needed", 0),

@@ -349,6 +349,25 @@ static void test_dropped_messages_are_counted(void **state)
 }
 
 /* The queue is empty, so nothing is gained by refusing it. */
+static void test_output_of_hooks_displaces_nothing_else(void **state)
+{
+        const struct journal_delivery delivery = { .job_id = 7, .hook = "loud", .attempt = 1 };
+        struct scene *scene = *state;
+        static char line[32768];
+
+        memset(line, 'y', sizeof(line));
+        close_gate();
+        for (size_t size = 0; size < 2 * QUEUE_BYTES; size += sizeof(line))
+                journal_print_output(scene->journal, &delivery, LOG_INFO, line, sizeof(line));
+        journal_print(scene->journal, LOG_WARNING, "number 1");
+        record_event(scene);
+        open_gate();
+        read_all(scene);
+        assert_int_equal(scene->number_count, 1);
+        assert_int_equal(scene->drained, 0);
+        check_events(scene);
+}
+
 static void test_an_entry_larger_than_the_queue(void **state)
 {
         struct log_config settings = { .level = LOG_INFO, .target = LOG_TARGET_JOURNAL, .result_bytes = 0 };
@@ -507,6 +526,7 @@ int main(void)
                 TEST(test_the_order_is_kept),
                 TEST(test_a_stopped_journal),
                 TEST(test_dropped_messages_are_counted),
+                TEST(test_output_of_hooks_displaces_nothing_else),
                 TEST(test_an_entry_larger_than_the_queue),
                 TEST(test_no_event_overtakes_one_that_was_refused),
                 TEST(test_an_event_that_cannot_be_sent),

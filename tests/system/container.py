@@ -161,6 +161,7 @@ class System:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         for unit in MASKED.split():
             (units / unit).symlink_to("/dev/null")
+        self._mask_generators()
         self.write("/etc/machine-id", os.urandom(16).hex() + "\n")
         self.write("/etc/fstab", "")
         self.write("/etc/hostname", "jobwatchd-test\n")
@@ -173,6 +174,14 @@ class System:
                    "[Journal]\nStorage=persistent\nSyncIntervalSec=1s\nRateLimitBurst=0\n")
         shutil.rmtree(self.root / "var/log/journal", ignore_errors=True)
         (self.root / "var/log/journal").mkdir(parents=True)
+
+    def _mask_generators(self):
+        """They look at the disks and the kernel's command line of the machine, at each reload of units."""
+        own = self.root / "etc/systemd/system-generators"
+        own.mkdir(exist_ok=True)
+        for generator in (self.root / "usr/lib/systemd/system-generators").iterdir():
+            if not (own / generator.name).exists():
+                (own / generator.name).symlink_to("/dev/null")
 
     def path(self, name):
         return self.root / str(name).lstrip("/")

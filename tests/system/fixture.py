@@ -79,8 +79,7 @@ class SystemTest(unittest.TestCase):
     def _forget(self):
         """Resets the system for the next test."""
         self.system.boot_if_dead()
-        self.run_inside("systemctl", "stop", *UNITS)
-        self.run_inside("systemctl", "disable", "--quiet", UNIT)
+        self.run_inside("sh", "-ec", f'systemctl stop "$@"; systemctl disable --quiet {UNIT}', "sh", *UNITS)
         for name in ("etc/jobwatchd", "var/lib/jobwatchd", "opt/test"):
             shutil.rmtree(self.system.path(name), ignore_errors=True)
         for path in self.system.path("var/lib").glob("jobwatchd-*"):
@@ -88,9 +87,8 @@ class SystemTest(unittest.TestCase):
         units = self.system.path("etc/systemd/system")
         for path in [*units.glob("jobwatch*"), *units.glob("test-*")]:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-        self.run_inside("systemctl", "daemon-reload")
-        self.run_inside("systemctl", "reset-failed")
-        self.run_inside("systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/jobwatchd.conf")
+        self.run_inside("sh", "-ec", "systemctl daemon-reload; systemctl reset-failed; "
+                        "systemd-tmpfiles --create /usr/lib/tmpfiles.d/jobwatchd.conf")
 
     # ---- inside the system ----
 

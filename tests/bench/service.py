@@ -18,7 +18,8 @@ PAGE = 4096
 def start_bus(build, folder):
     """A dbus-daemon as tests use it; they find the programs in the environment."""
     for name, path in (("JOBWATCHD", "daemon/jobwatchd"), ("JOBWATCHD_HOOK_RUN", "hook-run/hook-run"),
-                       ("FAKE_NEXUDUS", "tests/fake-nexudus/fake-nexudus")):
+                       ("FAKE_NEXUDUS", "tests/fake-nexudus/fake-nexudus"),
+                       ("BUS_CLIENT", "tests/integration/bus-client")):
         os.environ.setdefault(name, str(build / path))
     if (tests := str(ROOT / "tests/integration")) not in sys.path:
         sys.path.insert(0, tests)

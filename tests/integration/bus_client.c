@@ -3,6 +3,7 @@
 /*
  * Clients of the D-Bus API that a test needs many of, or fast ones.
  *
+ *     bus-client owner NAME            waits until somebody has this name
  *     bus-client pages NAME            lists all jobs by pages and prints "ROWS MILLISECONDS"
  *     bus-client crowd NAME CLIENTS ROUNDS
  *                                      so many connections list all jobs at once, each so often; prints
@@ -10,9 +11,10 @@
  *     bus-client login NAME            passes its standard input to Login, and prints "ok" or the error
  *     bus-client deaf                  subscribes to all signals, prints "ready", and never reads
  *     bus-client flood NAME CLIENTS SECONDS IDS
- *                                      so many connections call ListJobs without waiting, with so many IDs to
- * look for, and read what they get; prints "CALLS ERRORS" bus-client silent NAME CLIENTS SECONDS the same
- * without reading; prints "CALLS"
+ *                                      so many connections call ListJobs without waiting, with so many IDs,
+ *                                      and read what they get; prints "CALLS ERRORS"
+ *     bus-client silent NAME CLIENTS SECONDS
+ *                                      the same without reading; prints "CALLS"
  */
 
 #include <errno.h>
@@ -165,6 +167,38 @@ static void crowd(const char *name, unsigned count, unsigned rounds)
         free(clients);
 }
 
+static int on_owner_changed(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        const char *name, *before, *now;
+        bool *has_owner = userdata;
+
+        (void)ret_error;
+        need(sd_bus_message_read(message, "sss", &name, &before, &now), "NameOwnerChanged");
+        *has_owner = *now != '\0';
+        return 0;
+}
+
+static void await_owner(const char *name)
+{
+        bool has_owner = false;
+        char match[256];
+        sd_bus *bus = NULL;
+
+        need(sd_bus_open_system(&bus), "connect");
+        (void)snprintf(match, sizeof(match),
+                       "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='%s'",
+                       name);
+        need(sd_bus_add_match(bus, NULL, match, on_owner_changed, &has_owner), "match");
+        if (sd_bus_get_name_creds(bus, name, 0, NULL) >= 0)
+                return;
+        while (!has_owner) {
+                int r = sd_bus_process(bus, NULL);
+                need(r, "process");
+                if (r == 0)
+                        need(sd_bus_wait(bus, UINT64_MAX), "wait");
+        }
+}
+
 static void be_deaf(void)
 {
         sd_bus *bus = NULL;
@@ -276,7 +310,9 @@ static void log_in(const char *name)
 int main(int argc, char *argv[])
 {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (argc == 3 && strcmp(argv[1], "pages") == 0)
+        if (argc == 3 && strcmp(argv[1], "owner") == 0)
+                await_owner(argv[2]);
+        else if (argc == 3 && strcmp(argv[1], "pages") == 0)
                 list_pages(argv[2]);
         else if (argc == 5 && strcmp(argv[1], "crowd") == 0)
                 crowd(argv[2], (unsigned)strtoul(argv[3], NULL, 10), (unsigned)strtoul(argv[4], NULL, 10));

@@ -7,7 +7,7 @@ import select
 import subprocess
 import time
 
-from harness import PATIENCE, end_with_parent
+from harness import PATIENCE, end_with_parent, program
 
 OBJECT, MANAGER = "/org/jobwatchd1", "org.jobwatchd1.Manager"
 
@@ -76,12 +76,8 @@ class Bus:
         return [plain(value) for value in json.loads(done.stdout)["data"]] if done.stdout.strip() else []
 
     def wait_for_name(self, name="org.jobwatchd1"):
-        limit = time.monotonic() + PATIENCE
-        while self.run("call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                       "GetNameOwner", "s", name).returncode != 0:
-            if time.monotonic() > limit:
-                raise AssertionError(f"nobody has the name {name}")
-            time.sleep(0.02)
+        subprocess.run([program("BUS_CLIENT"), "owner", name], env={**os.environ, **self.env}, stdin=subprocess.DEVNULL,
+                       timeout=PATIENCE, check=True)
 
     def monitor(self, name="org.jobwatchd1"):
         """A running busctl that prints a line for each message to or from that name, the first being a ping."""

@@ -4,7 +4,6 @@
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -45,7 +44,7 @@ class Pooler(ServerTest):
                     self.once(EX_IOERR, "a connection pooler is in between; connect to the server itself. "
                                         "It was not changed")
                 finally:
-                    pooler.send_signal(signal.SIGQUIT)
+                    pooler.kill()
         found = self.server.psql("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'jobwatchd%'", server.ROLE)
         self.assertEqual(found, "0")
 

@@ -64,11 +64,7 @@ static int log_problems(const struct daemon_options *options, const struct confi
         return 0;
 }
 
-/*
- * To the log if `log`, else, or without a journal, to standard error. A check ends so soon after its last
- * line that the journal may not learn which unit an entry is from; of a line on standard error it always
- * knows.
- */
+/* To the log if `log`, else, or without a journal, to standard error. */
 static void report_problems(const struct daemon_options *options, bool log,
                             const struct config_problems *problems)
 {

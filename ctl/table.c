@@ -201,7 +201,7 @@ void listing_write(FILE *stream, const struct output *output, const struct listi
         const size_t count = listing->column_count;
         unsigned widths[COLUMNS_MAX];
 
-        assert(count <= COLUMNS_MAX);
+        assert(count > 0 && count <= COLUMNS_MAX);
         assert(rows->count > 0);
         char **cells = format_cells(output, listing, rows, widths);
         if (output->width > 0)

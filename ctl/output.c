@@ -159,8 +159,8 @@ size_t fitting_size(const char *text, unsigned columns, unsigned *ret_used)
         wchar_t character;
 
         while (text[size] != '\0') {
-                bool is_ascii =
-                        text[size] >= ' ' && text[size] <= '~'; /* as most are; the others take long */
+                /* As most are; to ask the locale takes long. */
+                bool is_ascii = text[size] >= ' ' && text[size] <= '~';
                 size_t length = is_ascii ? 1 : mbrtowc(&character, text + size, MB_CUR_MAX, &state);
                 int width = is_ascii ? 1 : length <= MB_CUR_MAX ? wcwidth(character) : -1;
                 if (width < 0 || (unsigned)width > columns - used)

@@ -59,18 +59,14 @@ static int read_variant(sd_bus_message *reply, struct value *ret_value)
         return r < 0 ? r : 1;
 }
 
-/* Room for so many more at a time, which is enough for most rows. */
-#define FIELDS_STEP 16
-
 static int read_fields(sd_bus_message *reply, struct row *row)
 {
         int r;
 
         while ((r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
-                if (row->count % FIELDS_STEP == 0)
-                        row->fields = memory_need(
-                                reallocarray(row->fields, row->count + FIELDS_STEP, sizeof(*row->fields)));
-                struct field *field = &row->fields[row->count];
+                struct field *field = array_grow(row->fields, row->count, sizeof(*row->fields));
+                row->fields = field;
+                field += row->count;
                 *field = (struct field){ 0 };
                 r = sd_bus_message_read_basic(reply, 's', &field->key);
                 if (r >= 0)

@@ -348,7 +348,6 @@ static void test_dropped_messages_are_counted(void **state)
         assert_int_equal(strncmp(scene->last_message, "number ", 7), 0);
 }
 
-/* The queue is empty, so nothing is gained by refusing it. */
 static void test_output_of_hooks_displaces_nothing_else(void **state)
 {
         const struct journal_delivery delivery = { .job_id = 7, .hook = "loud", .attempt = 1 };
@@ -368,6 +367,7 @@ static void test_output_of_hooks_displaces_nothing_else(void **state)
         check_events(scene);
 }
 
+/* The queue is empty, so nothing is gained by refusing it. */
 static void test_an_entry_larger_than_the_queue(void **state)
 {
         struct log_config settings = { .level = LOG_INFO, .target = LOG_TARGET_JOURNAL, .result_bytes = 0 };

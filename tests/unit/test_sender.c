@@ -352,17 +352,20 @@ static void test_output_of_hooks_displaces_nothing_else(void **state)
 {
         const struct journal_delivery delivery = { .job_id = 7, .hook = "loud", .attempt = 1 };
         struct scene *scene = *state;
-        static char line[32768];
+        enum { COUNT = 100 }; /* more than what is left when no other line has room */
+        static char line[1024];
 
         memset(line, 'y', sizeof(line));
         close_gate();
         for (size_t size = 0; size < 2 * QUEUE_BYTES; size += sizeof(line))
                 journal_print_output(scene->journal, &delivery, LOG_INFO, line, sizeof(line));
-        journal_print(scene->journal, LOG_WARNING, "number 1");
-        record_event(scene);
+        for (unsigned i = 1; i <= COUNT; i++) {
+                journal_print(scene->journal, LOG_WARNING, "number %u", i);
+                record_event(scene);
+        }
         open_gate();
         read_all(scene);
-        assert_int_equal(scene->number_count, 1);
+        assert_int_equal(scene->number_count, COUNT);
         assert_int_equal(scene->drained, 0);
         check_events(scene);
 }

@@ -28,7 +28,7 @@ from sign_in import PASSWORD, USERNAME, SignInTest
 
 BUS_CLIENT = program("BUS_CLIENT")
 EX_REFUSED = 1
-CODE = "839174"
+CODE = "8T3P9K"  # with letters, so that it is no part of a time
 USER_ASKED, PASSWORD_ASKED, CODE_ASKED = "Nexudus user name: ", "Password: ", "One-time code (empty if the account has none): "
 NOT_SIGNED_IN = r"error +Not signed in to the API at \S+: {}\. Run \"jobwatchctl login\" to sign in\."
 NOBODY = NOT_SIGNED_IN.format("nobody has logged in yet")

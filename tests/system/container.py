@@ -28,7 +28,7 @@ PREFIX = "jobwatchd-system-"
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 LIBC = ctypes.CDLL(None, use_errno=True)
 
-PATIENCE = 120
+PATIENCE = 120 * float(os.environ.get("TEST_SLOW", "1"))
 
 # Units of the machine that a test does not need.
 MASKED = ("getty.target console-getty.service systemd-logind.service systemd-timesyncd.service systemd-resolved.service "

@@ -32,8 +32,8 @@ struct loopback_peer {
         unsigned number;
         char *in;
         size_t in_size;
-        char *out;
-        size_t out_size;
+        char *out; /* what is to be sent: from `out_sent` to `out_size` */
+        size_t out_sent, out_size, out_room;
         bool finish; /* close once `out` is empty */
         TAILQ_ENTRY(loopback_peer) link;
 };
@@ -57,6 +57,18 @@ static void peer_free(struct loopback_peer *peer)
         free(peer->in);
         free(peer->out);
         free(peer);
+}
+
+/* Sends what the connection takes. Returns what send() returned. */
+static ssize_t peer_send(struct loopback_peer *peer)
+{
+        ssize_t n = send(peer->fd, peer->out + peer->out_sent, peer->out_size - peer->out_sent, MSG_NOSIGNAL);
+
+        if (n > 0)
+                peer->out_sent += (size_t)n;
+        if (peer->out_sent == peer->out_size)
+                peer->out_sent = peer->out_size = 0;
+        return n;
 }
 
 /* The size of the complete request at the start of `in`, or 0 if it is incomplete. */
@@ -110,14 +122,10 @@ static int on_peer(sd_event_source *source, int fd, uint32_t revents, void *user
         }
 
         if (peer->out_size > 0) {
-                ssize_t n = send(fd, peer->out, peer->out_size, MSG_NOSIGNAL);
+                ssize_t n = peer_send(peer);
                 if (n < 0 && errno != EAGAIN) {
                         peer_free(peer);
                         return 0;
-                }
-                if (n > 0) {
-                        peer->out_size -= (size_t)n;
-                        memmove(peer->out, peer->out + n, peer->out_size);
                 }
         }
         if (peer->out_size == 0 && peer->finish)
@@ -229,8 +237,11 @@ void loopback_send(struct loopback_peer *peer, const void *data, size_t size)
         if (size == 0)
                 return;
 
-        peer->out = realloc(peer->out, peer->out_size + size);
-        assert_non_null(peer->out);
+        if (peer->out_room - peer->out_size < size) {
+                peer->out_room = 2 * peer->out_room + size;
+                peer->out = realloc(peer->out, peer->out_room);
+                assert_non_null(peer->out);
+        }
         memcpy(peer->out + peer->out_size, data, size);
         peer->out_size += size;
         (void)sd_event_source_set_io_events(peer->source, EPOLLIN | EPOLLOUT);
@@ -265,13 +276,8 @@ void loopback_send_chunk(struct loopback_peer *peer, const void *data, size_t si
 
 void loopback_flush(struct loopback_peer *peer)
 {
-        while (peer->out_size > 0) {
-                ssize_t n = send(peer->fd, peer->out, peer->out_size, MSG_NOSIGNAL);
-
-                assert_true(n > 0);
-                peer->out_size -= (size_t)n;
-                memmove(peer->out, peer->out + n, peer->out_size);
-        }
+        while (peer->out_size > 0)
+                assert_true(peer_send(peer) > 0);
 }
 
 bool loopback_is_open(const struct loopback *server, const struct loopback_peer *peer)
@@ -295,7 +301,7 @@ void loopback_reset(struct loopback_peer *peer)
         const struct linger linger = { .l_onoff = 1 };
 
         assert_int_equal(setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
-        peer->out_size = 0;
+        peer->out_sent = peer->out_size = 0;
         loopback_finish(peer);
 }
 

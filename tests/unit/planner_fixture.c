@@ -38,13 +38,20 @@ int planner_setup(void **state)
         return 0;
 }
 
+void sent_free(struct sent *sent, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                free(sent[i].ids);
+        free(sent);
+}
+
 int planner_teardown(void **state)
 {
         struct fixture *fixture = *state;
 
         planner_free(fixture->planner);
         status_rules_free(fixture->rules);
-        free(fixture->sent);
+        sent_free(fixture->sent, fixture->sent_count);
         free(fixture);
         return 0;
 }
@@ -359,6 +366,8 @@ static void send(struct fixture *fixture, const struct planner_request *request)
                 .probe = request->probe,
                 .count = request->count,
         };
+        sent->ids = calloc(request->count + 1, sizeof(*sent->ids));
+        assert_non_null(sent->ids);
         for (size_t i = 0; i < request->count; i++)
                 sent->ids[i] = request->jobs[i]->id;
         if (request->kind == REQUEST_SINGLE)

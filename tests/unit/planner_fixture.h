@@ -59,7 +59,7 @@ struct sent {
         enum request_kind kind;
         bool probe;
         size_t count;
-        uint64_t ids[PLANNER_BATCH_MAX];
+        uint64_t *ids;
         enum failure failure;
         enum attribution attribution; /* of a failure that was answered */
 };
@@ -94,6 +94,9 @@ struct fixture {
 /* For cmocka: rules by which "Completed" is success. */
 int planner_setup(void **state);
 int planner_teardown(void **state);
+
+/* For a test that has taken the requests from the fixture. */
+void sent_free(struct sent *sent, size_t count);
 
 /* What the API shows of a job, borrowed. */
 struct job_record server_record(const struct fixture *fixture, const struct planner_job *job);

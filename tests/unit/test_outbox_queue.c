@@ -219,10 +219,15 @@ static void test_the_time_to_deliver_grows_with_the_number(void **state)
                 unsigned count;
                 size_t reads;
         } cases[] = { { 1000, 1 }, { 10000, 2 }, { 25000, 5 } };
+#ifdef SANITIZED
+        size_t last = 1;
+#else
+        size_t last = 2;
+#endif
         struct outbox_test *test = *state;
         uint64_t each_us = 0;
 
-        for (size_t i = 0; i < 3; i++) {
+        for (size_t i = 0; i <= last; i++) {
                 unsigned count = cases[i].count;
                 void *fresh;
 
@@ -238,7 +243,7 @@ static void test_the_time_to_deliver_grows_with_the_number(void **state)
                 else
                         assert_true(used_us / count < 3 * each_us);
 
-                if (i == 2)
+                if (i == last)
                         break;
                 void *used = test;
                 assert_int_equal(teardown(&used), 0);

@@ -254,6 +254,7 @@ static void test_a_reload_without_changes_changes_nothing(void **state)
                         count = fixture->sent_count;
                         before = fixture->sent;
                         fixture->sent = NULL;
+                        fixture->sent_count = 0;
                         continue;
                 }
                 assert_int_equal(fixture->sent_count, count);
@@ -263,7 +264,7 @@ static void test_a_reload_without_changes_changes_nothing(void **state)
                         assert_int_equal(fixture->sent[i].ids[0], before[i].ids[0]);
                 }
         }
-        free(before);
+        sent_free(before, count);
 }
 
 /* ---- jobs that are removed ---- */

@@ -201,7 +201,7 @@ static bool every_fault;
 
 /* A sanitizer takes five times as long. */
 #ifdef SANITIZED
-#define FAULTS_OF_EACH_KIND 3
+#define FAULTS_OF_EACH_KIND 2
 #define ALL_STATEMENTS      false
 #else
 #define FAULTS_OF_EACH_KIND 10

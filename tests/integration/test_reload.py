@@ -115,7 +115,10 @@ class Jobs(ReloadTest):
             self.reload(daemon)
             daemon.wait_for(f"Job {job}: first seen as Running")
         fake.polls(14, job=12)
-        self.assertEqual(len(self.asked(fake, 11, 0)), 4)
+        times = [request["t"] for request in self.asked(fake, 11, 0)]
+        self.assertGreaterEqual(len(times), 4)
+        if len(times) > 4:  # on a machine so slow that it is due
+            self.assertGreater(times[4] - times[3], 3)
 
     def test_a_job_that_stays_gets_its_new_name_and_hooks(self):
         """Also if it is in flight meanwhile."""

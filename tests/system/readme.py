@@ -90,7 +90,7 @@ class Readme(Manuals, unittest.TestCase):
 
     def execute(self, command, status=0, **how):
         """Runs a command literally. Returns its output."""
-        done = self.system.run("bash", "-c", f'cd "$0" && eval "$1"', CHECKOUT, command, check=False, **how)
+        done = self.system.run("bash", "-c", 'cd "$0" && eval "$1"', CHECKOUT, command, check=False, **how)
         self.assertEqual(done.status, status, f"{command}\n{done.output}")
         return done.output
 

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "util/array.h"
-#include "util/memory.h"
 
 static int read_number(sd_bus_message *reply, char type, struct value *ret_value)
 {
@@ -64,9 +63,8 @@ static int read_fields(sd_bus_message *reply, struct row *row)
         int r;
 
         while ((r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
-                struct field *field = array_grow(row->fields, row->count, sizeof(*row->fields));
-                row->fields = field;
-                field += row->count;
+                row->fields = array_grow(row->fields, row->count, sizeof(*row->fields));
+                struct field *field = &row->fields[row->count];
                 *field = (struct field){ 0 };
                 r = sd_bus_message_read_basic(reply, 's', &field->key);
                 if (r >= 0)

@@ -59,7 +59,7 @@ struct sent {
         enum request_kind kind;
         bool probe;
         size_t count;
-        uint64_t *ids;
+        uint64_t *ids; /* of `count` jobs */
         enum failure failure;
         enum attribution attribution; /* of a failure that was answered */
 };

@@ -58,6 +58,12 @@ class Soak(ReloadTest):
                           more=f"[status]\nrunning = Running*\n[hook every]\non = seen, changed\n"
                                f"exec = {self.every.program}\n")
 
+    def load(self, daemon, round):
+        """A job that is new is polled before it changes: its first state is a change that has to be told."""
+        self.configure(round)
+        self.reload(daemon)
+        daemon.wait_for("first seen as", count=len(self.jobs))
+
     def stir(self, round):
         """Some jobs change; in every tenth round one ends and another follows."""
         open_jobs = [job for job in self.jobs.values() if not job.ended]
@@ -90,8 +96,7 @@ class Soak(ReloadTest):
         return found
 
     def round(self, daemon, number):
-        self.configure(number)
-        self.reload(daemon)
+        self.load(daemon, number)
         lines, answers = FAULTS[number % len(FAULTS)]
         mark = daemon.mark()
         seq = self.fake.stats()["last_seq"]
@@ -136,8 +141,7 @@ class Soak(ReloadTest):
             if rounds % 20 == 0:
                 print(f"{rounds} rounds: {self.samples[-1]}", flush=True)
 
-        self.configure(0)
-        self.reload(daemon)  # for the job that came last
+        self.load(daemon, 0)  # for the job that came last
         for job in self.jobs.values():
             if not job.ended:
                 self.enter(job, "Completed", "the end")

@@ -27,7 +27,7 @@ from evidence import Database, ExecRecorder, content_of
 from harness import (EX_JOB_FAILED, EX_OK, JOBWATCHD, PATIENCE, SLOW, IntegrationTest, clean_environment,
                      end_with_parent)
 
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "40"))
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "30"))
 SEED = int(os.environ.get("CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
 LONG = SECONDS >= 120  # long enough to wait until a job counts as gone
 WATCHED = 25

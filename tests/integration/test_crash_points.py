@@ -25,7 +25,7 @@ from state_place import URI, Place
 
 LIBRARY = os.environ.get("CRASH_POINTS", "")
 WORKERS = 4
-LIVES_MAX = 50
+LIVES_MAX = 30
 STATES = [("Running", "r0"), ("Running", "r1"), ("Completed", "r2")]
 KINDS = ("seen", "changed", "succeeded")
 

@@ -17,7 +17,7 @@ from harness import EX_OK, JOBS, JOBWATCHD, PATIENCE, SANITIZED, IntegrationTest
 
 OLD = range(1000, 1030)
 LIBRARY = os.environ.get("CRASH_POINTS", "")
-LIVES_MAX = 30
+LIVES_MAX = 20
 
 
 class DiscoverKill(IntegrationTest):

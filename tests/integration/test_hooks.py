@@ -263,7 +263,7 @@ while :; do sleep 1000; done""")
 
 
 class Crowd(HookTest):
-    JOBS = 100 if SANITIZED else 300  # each start of a program takes its time
+    JOBS = 100 if SANITIZED else 150  # each start of a program takes its time
 
     def test_hundreds_of_ends_at_once(self):
         fake = self.start_fake(f"[jobs 1-{self.JOBS}]\nstep = poll 1 Running\nstep = poll 2 Completed\n")

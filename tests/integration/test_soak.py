@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Many polls at full speed with changing API faults: nothing grows, nothing is late, nothing is lost.
 
-SOAK_POLLS (12000) requests are made for 200 jobs, each due every 100 ms, in turns singly and in batches. In each round a
+SOAK_POLLS (8000) requests are made for 200 jobs, each due every 100 ms, in turns singly and in batches. In each round a
 new configuration is loaded, a fault begins, some jobs change or end, the fault ends, and all changes have to be
 reported. Then the API works for the number of requests that make the sample: memory, descriptors and threads of the
 daemon, and, for single requests, the time between two polls of a job.
@@ -17,7 +17,7 @@ from evidence import Database, ExecRecorder, Job, check
 from harness import EVENT, EX_OK, JOBS, PATIENCE, SANITIZED
 from reload_rig import ReloadTest
 
-POLLS = int(os.environ.get("SOAK_POLLS", "12000"))
+POLLS = int(os.environ.get("SOAK_POLLS", "8000"))
 CALM = 1000 if POLLS < 100000 else 5000  # requests; of batches a hundredth
 INTERVAL = 0.1
 WATCHED = 200

@@ -24,7 +24,7 @@ from torture_life import Life, SlowerThanUsual
 WORKERS = int(os.environ.get("TORTURE_WORKERS", "6"))
 ALL = os.environ.get("TORTURE") == "all"
 SEED = int(os.environ.get("TORTURE_SEED", random.randrange(10**6)))
-LIVES_MAX = 18
+LIVES_MAX = 12
 DOOMED_MAX = LIVES_MAX // 3  # they end slowly
 
 # Errors that a call can return without a bug in the caller or the kernel.

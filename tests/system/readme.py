@@ -122,7 +122,7 @@ class Readme(Manuals, unittest.TestCase):
     def build(self, command):
         """What the build needs is there already. tests/package looks for faults of the packages, so these are built the
         quick way."""
-        said = self.execute(f"export DEB_BUILD_OPTIONS='noopt noautodbgsym'; {command}", timeout=BUILD_PATIENCE)
+        said = self.execute(f"export DEB_CFLAGS_STRIP=-g DEB_BUILD_OPTIONS='noopt nostrip noautodbgsym'; {command}", timeout=BUILD_PATIENCE)
         self.assertRegex(said, "0 newly installed|Installing: 0")
 
     def install(self, command):

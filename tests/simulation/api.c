@@ -294,6 +294,7 @@ static void hand_over_rows(struct sim *sim, struct slot *slot, size_t count)
 
 static void hand_over_page(struct sim *sim, struct slot *slot, size_t count)
 {
+        feed_page_shown(sim);
         for (size_t i = 0; i < count; i++) {
                 struct sim_job *job = slot->page.jobs[i];
                 struct shown shown;

@@ -293,12 +293,19 @@ static bool feed_is_on(const struct sim *sim)
                sim->now_us < account->feed_made_us + 2 * sim->limits.shortest_interval_us + USEC_PER_MIN;
 }
 
-void feed_page_made(struct sim *sim, const struct page *page)
+void feed_page_shown(struct sim *sim)
 {
         struct account *account = &sim->account;
 
         if (account->kind != SEARCH_WELL && account->bad_from_us <= sim->now_us)
                 account->sound = false;
+}
+
+void feed_page_made(struct sim *sim, const struct page *page)
+{
+        struct account *account = &sim->account;
+
+        feed_page_shown(sim);
         if (!page->by_created && !feed_is_on(sim))
                 account->feed_since_us = sim->now_us;
         if (!page->by_created)

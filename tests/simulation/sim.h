@@ -405,6 +405,7 @@ void feed_happened(struct sim *sim, struct sim_job *job);
 uint64_t feed_longest_gap(const struct sim *sim); /* between two polls of a job */
 void feed_failed(struct sim *sim, const struct slot *slot);
 void feed_page_made(struct sim *sim, const struct page *page);
+void feed_page_shown(struct sim *sim); /* rows of one are about to be */
 void feed_reported(struct sim *sim, struct sim_job *job);
 /* What is watched, or how, is about to change; and it has changed. */
 void feed_check(struct sim *sim);

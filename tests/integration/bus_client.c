@@ -189,14 +189,14 @@ static void await_owner(const char *name)
                        "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='%s'",
                        name);
         need(sd_bus_add_match(bus, NULL, match, on_owner_changed, &has_owner), "match");
-        if (sd_bus_get_name_creds(bus, name, 0, NULL) >= 0)
-                return;
+        has_owner = sd_bus_get_name_creds(bus, name, 0, NULL) >= 0;
         while (!has_owner) {
                 int r = sd_bus_process(bus, NULL);
                 need(r, "process");
                 if (r == 0)
                         need(sd_bus_wait(bus, UINT64_MAX), "wait");
         }
+        sd_bus_flush_close_unref(bus);
 }
 
 static void be_deaf(void)

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Tables. Every text is escaped before, so that it is valid UTF-8 on one line. All are formatted before
- * the first is written, for the widths of the columns.
+ * Tables, made by libsmartcols. Every text is escaped before, so that it is valid UTF-8 on one line, and cut:
+ * libsmartcols 2.41 cuts a column to the width of its heading although there is room, and 2.38 cuts others.
  */
 
 #include "ctl/table.h"
 
 #include <assert.h>
 #include <inttypes.h>
+#include <libsmartcols/libsmartcols.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/client.h"
 #include "ctl/json.h"
 #include "ctl/times.h"
 #include "util/memory.h"
@@ -132,22 +134,19 @@ static unsigned heading_width(const struct output *output, const struct column *
         return output->legend ? (unsigned)strlen(column->heading) : 1;
 }
 
-/* The texts of all cells, row by row, and how wide each column is for them. */
-static char **format_cells(const struct output *output, const struct listing *listing,
-                           const struct rows *rows, unsigned ret_widths[])
+/* How wide each column is for its heading and its texts. */
+static void measure_columns(const struct output *output, const struct listing *listing, char *const *cells,
+                            size_t cell_count, unsigned ret_widths[])
 {
         const size_t count = listing->column_count;
-        char **cells = memory_need(calloc(rows->count, count * sizeof(*cells)));
 
         for (size_t i = 0; i < count; i++)
                 ret_widths[i] = heading_width(output, &listing->columns[i]);
-        for (size_t i = 0; i < rows->count * count; i++) {
+        for (size_t i = 0; i < cell_count; i++) {
                 unsigned width = 0, *widest = &ret_widths[i % count];
-                cells[i] = format_cell(output, &listing->columns[i % count], &rows->items[i / count]);
                 (void)fitting_size(cells[i], UINT_MAX, &width);
                 *widest = width > *widest ? width : *widest;
         }
-        return cells;
 }
 
 /* Of the columns that may be cut, the widest; NULL if each is as its heading. */
@@ -179,44 +178,71 @@ static void fit_columns(const struct output *output, const struct listing *listi
                 (*widest)--;
 }
 
-/* The text, cut, and blanks up to the next column, if there is one. */
-static void write_cell(FILE *stream, const struct output *output, const struct column *column, unsigned width,
-                       const char *text, const char *colour, bool last)
+/* The texts of all cells, row by row, each owned and cut for the width of the terminal. */
+static char **format_cells(const struct output *output, const struct listing *listing,
+                           const struct rows *rows)
 {
-        unsigned used = 0;
-        const int size = (int)fitting_size(text, width, &used);
-        const int blanks = (int)(width - used);
+        const size_t count = listing->column_count, cell_count = rows->count * count;
+        char **cells = memory_need(calloc(rows->count, count * sizeof(*cells)));
+        unsigned widths[COLUMNS_MAX];
 
-        (void)fprintf(stream, "%*s%s%.*s%s", column->right ? blanks : 0, "", colour_begin(output, colour),
-                      size, text, colour_end(output, colour));
-        if (last)
-                (void)fputc('\n', stream);
-        else
-                (void)fprintf(stream, "%*s", column->right ? 1 : blanks + 1, "");
+        for (size_t i = 0; i < cell_count; i++)
+                cells[i] = format_cell(output, &listing->columns[i % count], &rows->items[i / count]);
+        if (output->width == 0)
+                return cells;
+        measure_columns(output, listing, cells, cell_count, widths);
+        fit_columns(output, listing, widths);
+        for (size_t i = 0; i < cell_count; i++)
+                cells[i][fitting_size(cells[i], widths[i % count], NULL)] = '\0';
+        return cells;
+}
+
+/* As wide as its texts, which fit. */
+static struct libscols_table *table_new(FILE *stream, const struct output *output,
+                                        const struct listing *listing)
+{
+        struct libscols_table *table = memory_need(scols_new_table());
+
+        client_need(scols_table_set_stream(table, stream));
+        client_need(scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER));
+        client_need(scols_table_enable_noheadings(table, !output->legend));
+        client_need(scols_table_enable_colors(table, output->colours));
+        for (size_t i = 0; i < listing->column_count; i++) {
+                const struct column *column = &listing->columns[i];
+                (void)memory_need(scols_table_new_column(table, column->heading, 0,
+                                                         column->right ? SCOLS_FL_RIGHT : 0));
+        }
+        return table;
+}
+
+/* The table owns the texts then. */
+static void add_line(struct libscols_table *table, const struct listing *listing, const struct row *row,
+                     char **cells)
+{
+        struct libscols_line *line = memory_need(scols_table_new_line(table, NULL));
+
+        for (size_t i = 0; i < listing->column_count; i++) {
+                const struct column *column = &listing->columns[i];
+                const char *colour = column->colour != NULL ? column->colour(row) : NULL;
+                client_need(scols_line_refer_data(line, i, cells[i]));
+                if (colour != NULL)
+                        client_need(scols_cell_set_color(scols_line_get_cell(line, i), colour));
+        }
 }
 
 void listing_write(FILE *stream, const struct output *output, const struct listing *listing,
                    const struct rows *rows)
 {
-        const size_t count = listing->column_count;
-        unsigned widths[COLUMNS_MAX];
-
-        assert(count > 0 && count <= COLUMNS_MAX);
+        assert(listing->column_count > 0 && listing->column_count <= COLUMNS_MAX);
         assert(rows->count > 0);
-        char **cells = format_cells(output, listing, rows, widths);
-        if (output->width > 0)
-                fit_columns(output, listing, widths);
-        for (size_t i = 0; output->legend && i < count; i++)
-                write_cell(stream, output, &listing->columns[i], widths[i], listing->columns[i].heading, NULL,
-                           i + 1 == count);
-        for (size_t i = 0; i < rows->count * count; i++) {
-                const struct column *column = &listing->columns[i % count];
-                write_cell(stream, output, column, widths[i % count], cells[i],
-                           column->colour != NULL ? column->colour(&rows->items[i / count]) : NULL,
-                           i % count + 1 == count);
-                free(cells[i]);
-        }
+        char **cells = format_cells(output, listing, rows);
+        struct libscols_table *table = table_new(stream, output, listing);
+
+        for (size_t i = 0; i < rows->count; i++)
+                add_line(table, listing, &rows->items[i], cells + i * listing->column_count);
         free(cells);
+        (void)scols_print_table(table); /* the stream keeps the error */
+        scols_unref_table(table);
 }
 
 void listing_print(struct output *output, const struct listing *listing, const struct rows *rows)

@@ -48,6 +48,7 @@ LIBRARIES = [
     (re.compile(r"sqlite3(ext)?\.h$"), ("state/sqlite/",)),
     (re.compile(r"libpq"), ("state/postgresql/",)),
     (re.compile(r"ini\.h$"), ("config/",)),
+    (re.compile(r"libsmartcols/"), ("ctl/table.c",)),
     (re.compile(r"systemd/sd-journal\.h$"), ("journal/",)),
     (re.compile(r"systemd/sd-bus.*\.h$"), ("bus/", "delivery/unit/", "ctl/")),
 ]
@@ -195,7 +196,8 @@ SAMPLES = [
     ("util/b.c", ["#include <errno.h>", ESSAY], [2]),
     ("util/c.h", ["struct a;"], [1]),
     ("attic/a.c", [ESSAY], [1]),
-    ("app/c.c", [ESSAY, '#include "ctl/row.h"', "#include <ini.h>"], [3, 4]),
+    ("app/c.c", [ESSAY, '#include "ctl/row.h"', "#include <libsmartcols/libsmartcols.h>"], [3, 4]),
+    ("ctl/table.c", [ESSAY, "#include <libsmartcols/libsmartcols.h>", '#include "ctl/row.h"'], []),
     ("ctl/row.h", ["#pragma once", '#include "util/a.h"', '#include "model/a.h"', "#include <systemd/sd-bus.h>"], []),
     ("ctl/check_connection.c", [ESSAY, "#include <curl/curl.h>", '#include "http/a.h"'], [4]),
     ("ctl/list.c", [ESSAY, '#include "state/a.h"', '#include "bus/connection.h"', "#include <sqlite3.h>"], [3, 4, 5]),

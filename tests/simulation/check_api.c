@@ -33,6 +33,10 @@ void check_api_response(struct sim *sim, const struct slot *slot)
         if (slot->failure == FAILURE_REFUSED) {
                 seen->refused_us = sim->now_us;
         } else if (slot->failure == FAILURE_NONE && slot->page.number == 0) {
+                if (seen->failed_us > seen->read_us) {
+                        seen->read_before_us = seen->read_us;
+                        seen->read_again_us = sim->now_us;
+                }
                 seen->read_us = sim->now_us;
                 seen->read_jumps = sim->wall_jumps;
         }
@@ -41,7 +45,11 @@ void check_api_response(struct sim *sim, const struct slot *slot)
 static void check_down(struct sim *sim)
 {
         const struct api_seen *seen = &sim->api_seen;
-        uint64_t read_us = seen->read_us > sim->start_us ? seen->read_us : sim->start_us;
+        bool late =
+                sim->now_us - seen->read_again_us < 2 * DISK_SLOW_US; /* due before that, and recorded now */
+        uint64_t read_us = late ? seen->read_before_us : seen->read_us;
+        if (read_us < sim->start_us)
+                read_us = sim->start_us;
         bool lost =
                 sim->ended_wall_us == 0 || sim->disk_fail_permille > 0 || sim->disk_full_until_us > read_us;
         bool unsure = read_us < sim->run_us && (lost || seen->read_jumps != sim->wall_jumps);

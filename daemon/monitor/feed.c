@@ -133,13 +133,13 @@ static void take_new_rows(struct monitor *monitor, struct page_rows *page, const
                 more += is_new[i] && rows[i].watched;
         for (size_t i = page->count; i-- > 0;) {
                 struct job *job = job_of_row(monitor, &page->records[i]);
+                const bool again = is_newest_second(&rows[i], &rows[0]);
 
                 if (job != NULL && !is_new[i])
-                        planner_note_known_row(&job->planning, &page->records[i]);
+                        planner_note_known_row(&job->planning, &page->records[i], again);
                 if (job == NULL || (!is_new[i] && !planner_awaits_confirmation(&job->planning)))
                         continue;
-                more -= take_watched(monitor, job, &page->records[i], is_new[i],
-                                     is_newest_second(&rows[i], &rows[0]), more);
+                more -= take_watched(monitor, job, &page->records[i], is_new[i], again, more);
         }
 }
 

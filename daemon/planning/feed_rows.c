@@ -77,12 +77,14 @@ void planner_note_batch_row(struct planner_job *job, const struct row_shown *sho
         show(job, shown, job->row_shown && job->row_by_feed);
 }
 
-void planner_note_known_row(struct planner_job *job, const struct job_record *row)
+void planner_note_known_row(struct planner_job *job, const struct job_record *row, bool again)
 {
         const struct row_shown shown = row_shown_of(row);
 
-        if (is_shown(job, &shown))
-                job->row_on_page = true;
+        if (!is_shown(job, &shown))
+                return;
+        job->row_on_page = true;
+        job->read_again |= again && job->row_shown;
 }
 
 /* Polled by its backoff, or to be confirmed anyway. */

@@ -36,8 +36,11 @@ void planner_confirm_row(struct planner *planner, struct planner_job *job, const
 /* The same of a row of a batch; planner_apply_row() follows. */
 void planner_note_batch_row(struct planner_job *job, const struct row_shown *shown);
 
-/* A page shows a job as a row showed it before, maybe that of a batch: the feed has not missed that. */
-void planner_note_known_row(struct planner_job *job, const struct job_record *row);
+/*
+ * A page shows a job as a row showed it before, maybe that of a batch: the feed has not missed that. `again`:
+ * as above, if what that row showed was not read yet.
+ */
+void planner_note_known_row(struct planner_job *job, const struct job_record *row, bool again);
 
 /*
  * Whether the row is believed: then planner_take_row() follows, and planner_take_record() with the row as the

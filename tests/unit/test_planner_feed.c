@@ -293,6 +293,30 @@ static void test_a_job_is_read_again_where_times_have_whole_seconds(void **state
         assert_int_equal(count_events(fixture, 7, EVENT_CHANGED), 2);
 }
 
+/* The page shows nothing new then, but that the job may change once more in that second. */
+static void test_a_job_that_a_batch_has_shown_is_read_again_where_times_have_whole_seconds(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_job *job = &fixture->jobs[7];
+
+        start_feed(fixture, 200, MIN);
+        fixture->server.whole_seconds = true;
+        run(fixture, 30 * SEC + 100);
+        server_change(fixture, 7, "Waiting");
+        struct job_record row = server_record(fixture, job);
+        const struct row_shown shown = row_shown_of(&row);
+
+        planner_take_out(fixture->planner, job);
+        planner_note_batch_row(job, &shown);
+        planner_apply_row(fixture->planner, job, ROW_CONFIRM, updated_on_digest(&row), fixture->now_us, 1);
+        planner_note_known_row(job, &row, true);
+        while (count_events(fixture, 7, EVENT_CHANGED) == 0)
+                run(fixture, 10 * USEC_PER_MSEC);
+        size_t from = fixture->sent_count;
+        run(fixture, 4 * SEC);
+        assert_int_equal(count_kind(fixture, from, REQUEST_SINGLE), 1);
+}
+
 static void test_changes_are_confirmed_before_rows_with_another_time_alone(void **state)
 {
         struct fixture *fixture = *state;
@@ -342,7 +366,7 @@ static void test_a_row_of_a_page_is_not_missed_because_a_batch_shows_it_again(vo
 
         planner_note_batch_row(job, &shown);
         assert_false(job->row_on_page);
-        planner_note_known_row(job, &row);
+        planner_note_known_row(job, &row, false);
         planner_note_batch_row(job, &shown);
         assert_true(job->row_on_page);
         run(fixture, USEC_PER_MSEC);
@@ -693,6 +717,7 @@ int main(void)
                 TEST(test_a_round_goes_on_though_polls_never_catch_up),
                 TEST(test_a_stalled_job_is_noticed_on_time),
                 TEST(test_a_job_is_read_again_where_times_have_whole_seconds),
+                TEST(test_a_job_that_a_batch_has_shown_is_read_again_where_times_have_whole_seconds),
                 TEST(test_changes_are_confirmed_before_rows_with_another_time_alone),
                 TEST(test_rows_of_batches_are_believed_where_many_wait),
                 TEST(test_a_row_of_a_page_is_not_missed_because_a_batch_shows_it_again),

@@ -26,17 +26,18 @@ void check_api_response(struct sim *sim, const struct slot *slot)
 {
         struct api_seen *seen = &sim->api_seen;
 
-        if (slot->failure == FAILURE_NONE || slot->failure == FAILURE_NOT_FOUND)
+        if (slot->failure == FAILURE_NONE || slot->failure == FAILURE_NOT_FOUND) {
+                if (seen->failed_us > seen->answered_us) {
+                        seen->read_before_us = seen->read_us;
+                        seen->answered_again_us = sim->now_us;
+                }
                 seen->answered_us = sim->now_us;
+        }
         if (slot->failure != FAILURE_NONE)
                 seen->failed_us = sim->now_us;
         if (slot->failure == FAILURE_REFUSED) {
                 seen->refused_us = sim->now_us;
         } else if (slot->failure == FAILURE_NONE && slot->page.number == 0) {
-                if (seen->failed_us > seen->read_us) {
-                        seen->read_before_us = seen->read_us;
-                        seen->read_again_us = sim->now_us;
-                }
                 seen->read_us = sim->now_us;
                 seen->read_jumps = sim->wall_jumps;
         }
@@ -45,8 +46,8 @@ void check_api_response(struct sim *sim, const struct slot *slot)
 static void check_down(struct sim *sim)
 {
         const struct api_seen *seen = &sim->api_seen;
-        bool late =
-                sim->now_us - seen->read_again_us < 2 * DISK_SLOW_US; /* due before that, and recorded now */
+        /* It was due before that, and is recorded now. */
+        bool late = sim->now_us - seen->answered_again_us < 2 * DISK_SLOW_US;
         uint64_t read_us = late ? seen->read_before_us : seen->read_us;
         if (read_us < sim->start_us)
                 read_us = sim->start_us;

@@ -69,13 +69,14 @@ struct wire {
 
 /* What was seen of the API as a whole: see check_api.c. */
 struct api_seen {
-        bool down, refused;                     /* that was reported in the present outage */
-        uint64_t reported_us;                   /* the last of them */
-        uint64_t failed_us;                     /* the last request that failed */
-        uint64_t read_us;                       /* the last response that showed a job */
-        uint64_t read_again_us, read_before_us; /* the first since one failed, the last before */
-        unsigned read_jumps;                    /* wall_jumps then */
-        uint64_t answered_us;                   /* that, or 404 */
-        uint64_t refused_us;                    /* the last request that was refused */
+        bool down, refused;                                      /* that was reported in the present outage */
+        uint64_t reported_us;                                    /* the last of them */
+        uint64_t failed_us;                                      /* the last request that failed */
+        uint64_t read_us;                                        /* the last response that showed a job */
+        uint64_t answered_again_us;                              /* the first answer since a failure */
+        uint64_t read_before_us;                                 /* the last read before that */
+        unsigned read_jumps;                                     /* wall_jumps then */
+        uint64_t answered_us;                                    /* that, or 404 */
+        uint64_t refused_us;                                     /* the last request that was refused */
         uint64_t down_since_us, refused_since_us, well_since_us; /* surely, in this run; 0: it is not */
 };

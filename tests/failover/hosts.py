@@ -173,7 +173,9 @@ class Site:
         # What CLOCK_BOOTTIME is at the start of the clock of the fake API.
         offset = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic() + self.began
         found = []
-        for line in self.records_path.read_text(encoding="utf-8").splitlines():
+        for line in self.records_path.read_text(encoding="utf-8").splitlines(keepends=True):
+            if not line.endswith("\n"):
+                continue  # it is being written
             host, at, text = line.split(" ", 2)
             document = json.loads(text)
             found.append(Record(float(at) - offset, host, document["event_id"], document["event"],

@@ -58,8 +58,8 @@ class ExecRecorder:
     def attempts(self):
         if not self.path.exists():
             return []
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        split = [line.split(" ", 2) for line in lines]
+        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        split = [line.split(" ", 2) for line in lines if line.endswith("\n")]  # others are being written
         return [Attempt(verdict, int(number), json.loads(document)) for verdict, number, document in split]
 
 

@@ -288,9 +288,9 @@ class IntegrationTest(unittest.TestCase):
         self.state = self.directory / "state"
         self.token_file = self.secret("token", TOKEN)
 
-    def wait_until(self, condition, patience=PATIENCE):
+    def wait_until(self, condition):
         """For what cannot be awaited: files of the daemon, processes that are not our children."""
-        limit = time.monotonic() + patience
+        limit = time.monotonic() + PATIENCE
         while not condition():
             self.assertLess(time.monotonic(), limit, "time ran out")
             time.sleep(0.01)

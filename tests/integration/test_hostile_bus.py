@@ -78,8 +78,7 @@ class HostileBus(IntegrationTest):
             self.assertGreater(errors, calls / 4)
         if not SANITIZED:
             self.assertLess(peak, PEAK_MAX_MB)
-        # What was asked before is not left out, and the bus has it in its queues.
-        self.wait_until(lambda: self.is_answered(bus), 4 * PATIENCE)
+        self.wait_until(lambda: self.is_answered(bus))  # what was asked before is not left out
 
 
 def add(name):

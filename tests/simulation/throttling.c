@@ -144,8 +144,7 @@ void throttling_failed(struct sim *sim, const struct slot *slot)
                 wire_allow(sim, job, slot->retry_after_us);
                 wire_lone(sim, job, 3);
         }
-        for (size_t i = 0; i < request->count && request->kind != REQUEST_CHECK;
-             i++) /* which is not of its job */
+        for (size_t i = 0; i < request->count && request->kind != REQUEST_CHECK; i++) /* not of its job */
                 request->jobs[i]->throttled = true;
 }
 

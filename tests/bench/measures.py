@@ -183,11 +183,14 @@ def change_to_hook(figures, build, changes):
 
 
 def changes_at_once(figures, build, jobs):
-    """All jobs have changed while nothing polled them: from the last response to the last log entry and the last hook."""
+    """
+    All jobs have changed while nothing polled them: from the last response to the last log entry and the last hook, and how
+    long the event loop ran without a pause meanwhile.
+    """
     stamp = build / "tests/bench/stamp"
     with scratch() as name:
         folder = pathlib.Path(name)
-        stamps, sent = folder / "stamps", folder / "sent"
+        stamps, sent, loop = folder / "stamps", folder / "sent", folder / "loop"
         stamps.touch()
         hook = f"{stamp.absolute()} {stamps}"
         with Server(build, sent) as server:
@@ -195,18 +198,21 @@ def changes_at_once(figures, build, jobs):
                 server.wait_for_records(jobs, daemon)
                 time.sleep(1)
             sent.write_text("")
-            with Daemon(build, folder, server, jobs, 1, "1d", hook=hook, log=True) as daemon:
+            with Daemon(build, folder, server, jobs, 1, "1d", hook=hook, log=True, loop_times=loop) as daemon:
                 cpu = daemon.cpu_us()
                 while daemon.popen.poll() is None and stamps.read_bytes().count(b"\n") < jobs:
                     time.sleep(0.02)
                 time.sleep(0.5)
                 figures.note(f"{jobs:,} changes at once, ms of CPU", "jobwatchd", (daemon.cpu_us() - cpu) / 1e3)
+        busy = [(int(end) / 1e6, int(took) / 1e6) for end, took in map(str.split, loop.read_text().splitlines())]
         responses, hooks = read_stamps(sent.read_text()), read_stamps(stamps.read_text())
         entries = [seconds for seconds, line in daemon.log_lines if "[changed" in line]
         last = max(responses.values()) / 1e6
         figures.note(f"{jobs:,} changes at once, ms of responses", "jobwatchd", last - min(responses.values()) / 1e6)
-        figures.note("… from the last response to the last log entry", "jobwatchd", max(entries) * 1e3 - last)
-        figures.note("… from the last response to the last hook", "jobwatchd", max(hooks.values()) / 1e6 - last)
+        figures.note(f"{jobs:,} changes at once, ms from the last response to the last log entry", "jobwatchd", max(entries) * 1e3 - last)
+        figures.note(f"{jobs:,} changes at once, ms from the last response to the last hook", "jobwatchd", max(hooks.values()) / 1e6 - last)
+        began, ended = min(responses.values()) / 1e6, max(hooks.values()) / 1e6
+        figures.note(f"{jobs:,} changes at once, ms of the loop, longest", "jobwatchd", max((took for end, took in busy if began < end - took < ended), default=1))
 
 
 PARSERS = {"plain": "baseline", "records": "jobwatchd", "brief": "jobwatchd, known jobs"}

@@ -78,10 +78,10 @@ class Baseline(Process):
 class Daemon(Process):
     """
     jobwatchd without rate limits, ready when the constructor returns; start_ms is the time it took. `environment` is what
-    makes it use a bus, as the instance "bench".
+    makes it use a bus, as the instance "bench". The file `loop_times` gets how long its loop did not wait (loop_time.c).
     """
 
-    def __init__(self, build, folder, server, jobs, batch, interval, hook=None, log=False, feed="off", environment=None):
+    def __init__(self, build, folder, server, jobs, batch, interval, hook=None, log=False, feed="off", environment=None, loop_times=None):
         folder = pathlib.Path(folder)
         ids = ",\n    ".join(str(job) for job in range(1, jobs + 1))
         (folder / "token").touch(0o600)
@@ -112,6 +112,7 @@ ids = {ids}
         super().__init__([build / "daemon/jobwatchd", "-c", folder / "bench.ini", "--state-dir", folder / "state",
                           "--log-target=console", *(["--instance", "bench"] if environment else [])],
                          env={**os.environ, "NOTIFY_SOCKET": address, "JOBWATCHD_HOOK_RUN": str(build / "hook-run/hook-run"),
+                              **({"LD_PRELOAD": str(build / "tests/bench/loop_time.so"), "LOOP_TIME": str(loop_times)} if loop_times else {}),
                               **(environment or {})},
                          **(SILENT | {"stderr": subprocess.PIPE, "text": True} if log else SILENT))
         if log:

@@ -22,7 +22,7 @@ void control_fail_state(struct bus_call *call, const struct state_operation *ope
         bus_call_fail(call, BUS_STATE_UNAVAILABLE, "the state cannot be used: %s", operation->error);
 }
 
-void *control_list_new(const struct control *control, struct bus_call *call, size_t size,
+void *control_list_new(struct bus_call *call, size_t size,
                        int (*run)(struct state_operation *operation, struct store *store),
                        void (*done)(struct state_operation *operation, int r))
 {
@@ -30,7 +30,7 @@ void *control_list_new(const struct control *control, struct bus_call *call, siz
 
         *list = (struct control_list){
                 .operation = { .run = run, .done = done, .only_reads = true },
-                .control = control,
+                .control = bus_call_userdata(call),
                 .call = call,
         };
         return list;
@@ -94,47 +94,47 @@ static void on_notice(void *userdata, bool is_problem, const char *text)
         journal_print(control->parts.journal, is_problem ? LOG_NOTICE : LOG_INFO, "%s", text);
 }
 
-static const struct bus_operations operations = {
-        .list_jobs = control_list_jobs,
-        .get_job = control_get_job,
-        .list_events = control_list_events,
-        .list_deliveries = control_list_deliveries,
-        .list_statuses = control_list_statuses,
-        .get_status = control_get_status,
-        .metrics = control_metrics,
-        .add_jobs = control_add_jobs,
-        .remove_jobs = control_remove_jobs,
-        .poll = control_poll,
-        .retry = control_retry,
-        .drop = control_drop,
-        .test_hook = control_test_hook,
-        .handover = control_handover,
-        .get_delivery = control_get_delivery,
-        .recent = control_recent,
-        .diagnose = control_diagnose,
-        .login = control_login,
+static bus_operation *const operations[BUS_METHOD_COUNT] = {
+        [BUS_LIST_JOBS] = control_list_jobs,
+        [BUS_GET_JOB] = control_get_job,
+        [BUS_LIST_EVENTS] = control_list_events,
+        [BUS_LIST_DELIVERIES] = control_list_deliveries,
+        [BUS_LIST_STATUSES] = control_list_statuses,
+        [BUS_GET_STATUS] = control_get_status,
+        [BUS_METRICS] = control_metrics,
+        [BUS_ADD_JOBS] = control_add_jobs,
+        [BUS_REMOVE_JOBS] = control_remove_jobs,
+        [BUS_POLL] = control_poll,
+        [BUS_RETRY] = control_retry,
+        [BUS_DROP] = control_drop,
+        [BUS_TEST_HOOK] = control_test_hook,
+        [BUS_HANDOVER] = control_handover,
+        [BUS_GET_DELIVERY] = control_get_delivery,
+        [BUS_RECENT] = control_recent,
+        [BUS_DIAGNOSE] = control_diagnose,
+        [BUS_LOGIN] = control_login,
 };
 
 /* On a host that stands by: what only reads what is recorded. */
-static const struct bus_operations standby_operations = {
-        .list_jobs = control_list_jobs,
-        .get_job = control_get_job,
-        .list_events = control_list_events,
-        .list_deliveries = control_list_deliveries,
-        .list_statuses = control_list_statuses,
-        .get_status = standby_get_status,
-        .metrics = control_metrics,
-        .add_jobs = standby_add_jobs,
-        .remove_jobs = standby_change,
-        .poll = standby_change,
-        .retry = standby_change,
-        .drop = standby_change,
-        .test_hook = standby_test_hook,
-        .handover = standby_handover,
-        .get_delivery = control_get_delivery,
-        .recent = standby_recent,
-        .diagnose = standby_diagnose,
-        .login = standby_login,
+static bus_operation *const standby_operations[BUS_METHOD_COUNT] = {
+        [BUS_LIST_JOBS] = control_list_jobs,
+        [BUS_GET_JOB] = control_get_job,
+        [BUS_LIST_EVENTS] = control_list_events,
+        [BUS_LIST_DELIVERIES] = control_list_deliveries,
+        [BUS_LIST_STATUSES] = control_list_statuses,
+        [BUS_GET_STATUS] = standby_get_status,
+        [BUS_METRICS] = control_metrics,
+        [BUS_ADD_JOBS] = standby_refuse,
+        [BUS_REMOVE_JOBS] = standby_refuse,
+        [BUS_POLL] = standby_refuse,
+        [BUS_RETRY] = standby_refuse,
+        [BUS_DROP] = standby_refuse,
+        [BUS_TEST_HOOK] = standby_refuse,
+        [BUS_HANDOVER] = standby_refuse,
+        [BUS_GET_DELIVERY] = control_get_delivery,
+        [BUS_RECENT] = standby_refuse,
+        [BUS_DIAGNOSE] = standby_refuse,
+        [BUS_LOGIN] = standby_refuse,
 };
 
 int control_new(const struct control_parts *parts, struct control **ret_control)
@@ -147,7 +147,7 @@ int control_new(const struct control_parts *parts, struct control **ret_control)
                 .event = parts->event,
                 .connection = parts->bus,
                 .instance = parts->instance,
-                .operations = parts->monitor != NULL ? &operations : &standby_operations,
+                .operations = parts->monitor != NULL ? operations : standby_operations,
                 .on_notice = on_notice,
                 .userdata = control,
         };

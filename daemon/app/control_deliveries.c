@@ -116,13 +116,12 @@ static void done(struct state_operation *operation, int r)
         free(list);
 }
 
-void control_list_deliveries(void *userdata, struct bus_call *call,
-                             const struct bus_list_deliveries *arguments)
+void control_list_deliveries(struct bus_call *call)
 {
-        struct list_deliveries *list = control_list_new(userdata, call, sizeof(*list), run, done);
+        struct list_deliveries *list = control_list_new(call, sizeof(*list), run, done);
 
-        list->arguments = arguments;
-        list->after = arguments->after;
+        list->arguments = &bus_call_arguments(call)->list_deliveries;
+        list->after = list->arguments->after;
         control_list_read(&list->base);
 }
 
@@ -154,20 +153,20 @@ static void on_done(void *userdata, const struct outbox_change_end *end)
         }
 }
 
-void control_retry(void *userdata, struct bus_call *call, const struct bus_id_list *arguments)
+void control_retry(struct bus_call *call)
 {
-        const struct control *control = userdata;
+        const struct control *control = bus_call_userdata(call);
+        const struct bus_id_list *list = &bus_call_arguments(call)->list;
 
-        outbox_retry(control->parts.outbox, arguments->ids, arguments->count, bus_call_uid(call), on_done,
-                     call);
+        outbox_retry(control->parts.outbox, list->ids, list->count, bus_call_uid(call), on_done, call);
 }
 
-void control_drop(void *userdata, struct bus_call *call, const struct bus_id_list *arguments)
+void control_drop(struct bus_call *call)
 {
-        const struct control *control = userdata;
+        const struct control *control = bus_call_userdata(call);
+        const struct bus_id_list *list = &bus_call_arguments(call)->list;
 
-        outbox_drop(control->parts.outbox, arguments->ids, arguments->count, bus_call_uid(call), on_done,
-                    call);
+        outbox_drop(control->parts.outbox, list->ids, list->count, bus_call_uid(call), on_done, call);
 }
 
 /* ---- GetDelivery ---- */
@@ -250,16 +249,17 @@ static void put_test(struct bus_call *call, const struct hook_test_result *test)
         bus_call_send(call);
 }
 
-void control_get_delivery(void *userdata, struct bus_call *call, uint64_t id)
+void control_get_delivery(struct bus_call *call)
 {
-        const struct control *control = userdata;
+        const struct control *control = bus_call_userdata(call);
+        const uint64_t id = bus_call_arguments(call)->id;
         struct hook_test_result test;
 
         if (control->parts.outbox != NULL && outbox_find_test(control->parts.outbox, id, &test) > 0) {
                 put_test(call, &test);
                 return;
         }
-        struct get_delivery *get = control_list_new(control, call, sizeof(*get), get_run, get_done);
+        struct get_delivery *get = control_list_new(call, sizeof(*get), get_run, get_done);
         get->id = id;
         control_list_read(&get->base);
 }

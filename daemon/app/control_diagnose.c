@@ -259,9 +259,9 @@ static void on_end(void *userdata)
         bus_service_emit_event(control->service, 0, 0, "diagnosis");
 }
 
-void control_diagnose(void *userdata, struct bus_call *call)
+void control_diagnose(struct bus_call *call)
 {
-        struct control *control = userdata;
+        struct control *control = bus_call_userdata(call);
         struct findings findings = {
                 .control = control,
                 .call = call,

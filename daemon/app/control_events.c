@@ -134,11 +134,11 @@ static void done(struct state_operation *operation, int r)
         list_free(list);
 }
 
-void control_list_events(void *userdata, struct bus_call *call, const struct bus_list_events *arguments)
+void control_list_events(struct bus_call *call)
 {
-        struct list_events *list = control_list_new(userdata, call, sizeof(*list), run, done);
+        struct list_events *list = control_list_new(call, sizeof(*list), run, done);
 
-        list->arguments = arguments;
-        list->after = arguments->after;
+        list->arguments = &bus_call_arguments(call)->list_events;
+        list->after = list->arguments->after;
         control_list_read(&list->base);
 }

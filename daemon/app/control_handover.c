@@ -7,9 +7,9 @@
 #include "util/cleanup.h"
 #include "util/message.h"
 
-void control_handover(void *userdata, struct bus_call *call)
+void control_handover(struct bus_call *call)
 {
-        const struct control *control = userdata;
+        const struct control *control = bus_call_userdata(call);
         CLEANUP(cleanup_free)
         char *reason = format_message("user %u has asked for a handover", (unsigned)bus_call_uid(call));
 

@@ -101,14 +101,13 @@ static void done(struct state_operation *operation, int r)
         get_free(get);
 }
 
-void control_get_job(void *userdata, struct bus_call *call, uint64_t job)
+void control_get_job(struct bus_call *call)
 {
-        const struct control *control = userdata;
-        struct get_job *get = control_list_new(control, call, sizeof(*get), run, done);
+        struct get_job *get = control_list_new(call, sizeof(*get), run, done);
         struct watched_job watched;
 
-        get->id = job;
-        if (control_find_job(control, job, &watched))
+        get->id = bus_call_arguments(call)->id;
+        if (control_find_job(get->base.control, get->id, &watched))
                 job_row_watch(&get->row, &watched);
         control_list_read(&get->base);
 }

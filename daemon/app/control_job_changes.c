@@ -13,26 +13,7 @@
 #include "monitor/job_request.h"
 #include "monitor/listing.h"
 #include "util/cleanup.h"
-#include "util/memory.h"
 #include "util/names.h"
-
-/* A request in progress. */
-struct request {
-        const struct control *control;
-        struct bus_call *call;
-        const uint64_t *ids; /* of jobs that are to be added, borrowed from the call */
-        size_t count;
-        const char *name; /* likewise */
-};
-
-static struct request *request_new(const struct control *control, struct bus_call *call)
-{
-        struct request *request = memory_need(calloc(1, sizeof(*request)));
-
-        request->control = control;
-        request->call = call;
-        return request;
-}
 
 static void fail_unknown(struct bus_call *call, uint64_t id)
 {
@@ -44,8 +25,9 @@ static void fail_name(struct bus_call *call, uint64_t other, const char *name)
         bus_call_fail(call, BUS_INVALID_ARGUMENTS, "job %" PRIu64 " has the name %s", other, name);
 }
 
-static void put_added(struct bus_call *call, const uint64_t ids[], const enum job_was was[], size_t count)
+static void put_added(struct bus_call *call, const enum job_was was[])
 {
+        const struct bus_add_jobs *added = &bus_call_arguments(call)->add_jobs;
         static const char *const words[] = {
                 [JOB_NEW] = "new",
                 [JOB_WATCHED] = "watched",
@@ -54,9 +36,9 @@ static void put_added(struct bus_call *call, const uint64_t ids[], const enum jo
         };
 
         bus_rows_begin(call);
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < added->count; i++) {
                 bus_row_begin(call);
-                bus_put_number(call, "Id", ids[i]);
+                bus_put_number(call, "Id", added->ids[i]);
                 bus_put_string(call, "Was", words[was[i]]);
                 bus_row_end(call);
         }
@@ -65,16 +47,15 @@ static void put_added(struct bus_call *call, const uint64_t ids[], const enum jo
 
 static void on_done(void *userdata, const struct job_request_end *end)
 {
-        CLEANUP(cleanup_free) struct request *request = userdata;
-        const struct control_parts *parts = &request->control->parts;
-        struct bus_call *call = request->call;
+        struct bus_call *call = userdata;
+        const struct control *control = bus_call_userdata(call);
 
         if (end->r == -ENOENT) {
                 fail_unknown(call, end->unknown);
                 return;
         }
         if (end->r == -EEXIST) {
-                fail_name(call, end->unknown, request->name);
+                fail_name(call, end->unknown, bus_call_arguments(call)->add_jobs.name);
                 return;
         }
         if (end->r < 0) {
@@ -82,9 +63,9 @@ static void on_done(void *userdata, const struct job_request_end *end)
                 return;
         }
         if (end->was != NULL)
-                put_added(call, request->ids, end->was, request->count);
+                put_added(call, end->was);
         bus_call_send(call);
-        parts->on_jobs_changed(parts->userdata);
+        control->parts.on_jobs_changed(control->parts.userdata);
 }
 
 /* ---- adding ---- */
@@ -123,9 +104,10 @@ static bool may_have_name(const struct control *control, struct bus_call *call,
         return false;
 }
 
-void control_add_jobs(void *userdata, struct bus_call *call, const struct bus_add_jobs *arguments)
+void control_add_jobs(struct bus_call *call)
 {
-        const struct control *control = userdata;
+        const struct control *control = bus_call_userdata(call);
+        const struct bus_add_jobs *arguments = &bus_call_arguments(call)->add_jobs;
         CLEANUP(cleanup_free) char *hooks = NULL;
 
         if (!may_have_name(control, call, arguments) || !join_hooks(control, call, arguments->hooks, &hooks))
@@ -137,30 +119,28 @@ void control_add_jobs(void *userdata, struct bus_call *call, const struct bus_ad
                 .hooks = hooks,
                 .uid = bus_call_uid(call),
         };
-        struct request *request = request_new(control, call);
-        request->ids = arguments->ids;
-        request->count = arguments->count;
-        request->name = arguments->name;
-        monitor_add_jobs(control->parts.monitor, &addition, on_done, request);
+        monitor_add_jobs(control->parts.monitor, &addition, on_done, call);
 }
 
 /* ---- removing, polling ---- */
 
-void control_remove_jobs(void *userdata, struct bus_call *call, const struct bus_id_list *arguments)
+void control_remove_jobs(struct bus_call *call)
 {
-        const struct control *control = userdata;
+        const struct control *control = bus_call_userdata(call);
+        const struct bus_id_list *list = &bus_call_arguments(call)->list;
 
-        monitor_remove_jobs(control->parts.monitor, arguments->ids, arguments->count, bus_call_uid(call),
-                            on_done, request_new(control, call));
+        monitor_remove_jobs(control->parts.monitor, list->ids, list->count, bus_call_uid(call), on_done,
+                            call);
 }
 
-void control_poll(void *userdata, struct bus_call *call, const struct bus_id_list *arguments)
+void control_poll(struct bus_call *call)
 {
-        const struct control *control = userdata;
+        const struct control *control = bus_call_userdata(call);
+        const struct bus_id_list *list = &bus_call_arguments(call)->list;
         uint64_t unknown = 0;
 
-        if (monitor_poll_jobs(control->parts.monitor, arguments->ids, arguments->count, bus_call_uid(call),
-                              &unknown) < 0)
+        if (monitor_poll_jobs(control->parts.monitor, list->ids, list->count, bus_call_uid(call), &unknown) <
+            0)
                 fail_unknown(call, unknown);
         else
                 bus_call_send(call);

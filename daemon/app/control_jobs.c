@@ -297,12 +297,12 @@ static void begin_round(struct list_jobs *list)
         control_list_read(&list->base);
 }
 
-void control_list_jobs(void *userdata, struct bus_call *call, const struct bus_list_jobs *arguments)
+void control_list_jobs(struct bus_call *call)
 {
-        struct list_jobs *list = control_list_new(userdata, call, sizeof(*list), run, done);
+        struct list_jobs *list = control_list_new(call, sizeof(*list), run, done);
 
-        list->arguments = arguments;
-        list->after = arguments->after;
+        list->arguments = &bus_call_arguments(call)->list_jobs;
+        list->after = list->arguments->after;
         bus_rows_begin(call);
         begin_round(list);
 }

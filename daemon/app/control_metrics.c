@@ -40,9 +40,9 @@ char *control_metrics_text(const struct control_parts *parts)
         return metrics_text(&facts);
 }
 
-void control_metrics(void *userdata, struct bus_call *call)
+void control_metrics(struct bus_call *call)
 {
-        const struct control *control = userdata;
+        const struct control *control = bus_call_userdata(call);
         CLEANUP(cleanup_free) char *text = control_metrics_text(&control->parts);
 
         bus_reply_string(call, text);

@@ -14,9 +14,9 @@
 #include "util/message.h"
 #include "version.h"
 
-void standby_get_status(void *userdata, struct bus_call *call)
+void standby_get_status(struct bus_call *call)
 {
-        const struct control *control = userdata;
+        const struct control *control = bus_call_userdata(call);
         const struct standby_facts facts = control->parts.describe_standby(control->parts.userdata);
         CLEANUP(cleanup_free) char *text = standby_text(&facts);
         CLEANUP(cleanup_free) char *problem = NULL;
@@ -45,8 +45,9 @@ void standby_get_status(void *userdata, struct bus_call *call)
         bus_call_send(call);
 }
 
-static void refuse(const struct control *control, struct bus_call *call)
+void standby_refuse(struct bus_call *call)
 {
+        const struct control *control = bus_call_userdata(call);
         const struct standby_facts facts = control->parts.describe_standby(control->parts.userdata);
 
         if (standby_sees_active_host(&facts))
@@ -54,44 +55,4 @@ static void refuse(const struct control *control, struct bus_call *call)
                               facts.host.name);
         else
                 bus_call_fail(call, BUS_STANDBY, "this host stands by, and no host is active; try again");
-}
-
-void standby_handover(void *userdata, struct bus_call *call)
-{
-        refuse(userdata, call);
-}
-
-void standby_diagnose(void *userdata, struct bus_call *call)
-{
-        refuse(userdata, call);
-}
-
-void standby_add_jobs(void *userdata, struct bus_call *call, const struct bus_add_jobs *arguments)
-{
-        (void)arguments;
-        refuse(userdata, call);
-}
-
-void standby_change(void *userdata, struct bus_call *call, const struct bus_id_list *arguments)
-{
-        (void)arguments;
-        refuse(userdata, call);
-}
-
-void standby_test_hook(void *userdata, struct bus_call *call, const struct bus_test_hook *arguments)
-{
-        (void)arguments;
-        refuse(userdata, call);
-}
-
-void standby_recent(void *userdata, struct bus_call *call, const struct bus_recent *arguments)
-{
-        (void)arguments;
-        refuse(userdata, call);
-}
-
-void standby_login(void *userdata, struct bus_call *call, const struct bus_login *arguments)
-{
-        (void)arguments;
-        refuse(userdata, call);
 }

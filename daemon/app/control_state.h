@@ -24,7 +24,7 @@ struct control_list {
 };
 
 /* Zeroed but for its first member. Without memory the process ends. */
-void *control_list_new(const struct control *control, struct bus_call *call, size_t size,
+void *control_list_new(struct bus_call *call, size_t size,
                        int (*run)(struct state_operation *operation, struct store *store),
                        void (*done)(struct state_operation *operation, int r));
 
@@ -63,33 +63,26 @@ void control_put_sections(struct bus_call *call, const char *sections);
 /* All metrics, or those of a host that stands by, see metrics.h: malloc()ed. */
 char *control_metrics_text(const struct control_parts *parts);
 
-/* The operations: see bus/operations.h. `userdata` is a struct control. */
-void control_list_jobs(void *userdata, struct bus_call *call, const struct bus_list_jobs *arguments);
-void control_get_job(void *userdata, struct bus_call *call, uint64_t job);
-void control_list_events(void *userdata, struct bus_call *call, const struct bus_list_events *arguments);
-void control_list_deliveries(void *userdata, struct bus_call *call,
-                             const struct bus_list_deliveries *arguments);
-void control_list_statuses(void *userdata, struct bus_call *call);
-void control_get_status(void *userdata, struct bus_call *call);
-void control_metrics(void *userdata, struct bus_call *call);
-void control_add_jobs(void *userdata, struct bus_call *call, const struct bus_add_jobs *arguments);
-void control_remove_jobs(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
-void control_poll(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
-void control_retry(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
-void control_drop(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
-void control_test_hook(void *userdata, struct bus_call *call, const struct bus_test_hook *arguments);
-void control_handover(void *userdata, struct bus_call *call);
-void control_get_delivery(void *userdata, struct bus_call *call, uint64_t id);
-void control_recent(void *userdata, struct bus_call *call, const struct bus_recent *arguments);
-void control_diagnose(void *userdata, struct bus_call *call);
-void control_login(void *userdata, struct bus_call *call, const struct bus_login *arguments);
+/* The operations: see bus/operations.h. Their userdata is a struct control. */
+bus_operation control_list_jobs;
+bus_operation control_get_job;
+bus_operation control_list_events;
+bus_operation control_list_deliveries;
+bus_operation control_list_statuses;
+bus_operation control_get_status;
+bus_operation control_metrics;
+bus_operation control_add_jobs;
+bus_operation control_remove_jobs;
+bus_operation control_poll;
+bus_operation control_retry;
+bus_operation control_drop;
+bus_operation control_test_hook;
+bus_operation control_handover;
+bus_operation control_get_delivery;
+bus_operation control_recent;
+bus_operation control_diagnose;
+bus_operation control_login;
 
-/* The same on a host that stands by: each but the first is refused, and names the active host. */
-void standby_get_status(void *userdata, struct bus_call *call);
-void standby_handover(void *userdata, struct bus_call *call);
-void standby_diagnose(void *userdata, struct bus_call *call);
-void standby_add_jobs(void *userdata, struct bus_call *call, const struct bus_add_jobs *arguments);
-void standby_change(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
-void standby_test_hook(void *userdata, struct bus_call *call, const struct bus_test_hook *arguments);
-void standby_recent(void *userdata, struct bus_call *call, const struct bus_recent *arguments);
-void standby_login(void *userdata, struct bus_call *call, const struct bus_login *arguments);
+/* On a host that stands by, the status, and what is done instead of an operation that it does not permit. */
+bus_operation standby_get_status;
+bus_operation standby_refuse;

@@ -111,9 +111,9 @@ static void put_active_host(struct bus_call *call, const struct store_active_hos
         bus_put_number(call, "ActiveSinceUSec", host->since_us);
 }
 
-void control_get_status(void *userdata, struct bus_call *call)
+void control_get_status(struct bus_call *call)
 {
-        const struct control *control = userdata;
+        const struct control *control = bus_call_userdata(call);
         const struct status_facts facts = control->parts.describe(control->parts.userdata);
         CLEANUP(cleanup_list) struct string_list problems = { .items = NULL };
         CLEANUP(cleanup_free) char *text = status_text(&facts);

@@ -142,9 +142,9 @@ static void done(struct state_operation *operation, int r)
         list_free(list);
 }
 
-void control_list_statuses(void *userdata, struct bus_call *call)
+void control_list_statuses(struct bus_call *call)
 {
-        struct list_statuses *list = control_list_new(userdata, call, sizeof(*list), run, done);
+        struct list_statuses *list = control_list_new(call, sizeof(*list), run, done);
 
         control_list_read(&list->base);
 }

@@ -102,9 +102,10 @@ static void fail_event(struct bus_call *call, const char *event)
         bus_call_fail(call, BUS_INVALID_ARGUMENTS, "no such event: %s; use one of %s", event, words);
 }
 
-void control_test_hook(void *userdata, struct bus_call *call, const struct bus_test_hook *arguments)
+void control_test_hook(struct bus_call *call)
 {
-        const struct control *control = userdata;
+        const struct control *control = bus_call_userdata(call);
+        const struct bus_test_hook *arguments = &bus_call_arguments(call)->test_hook;
         enum event_kind kind;
 
         if (!event_kind_from_string(arguments->event, &kind)) {
@@ -115,7 +116,7 @@ void control_test_hook(void *userdata, struct bus_call *call, const struct bus_t
                 control_fail_hook(control, call, arguments->hook);
                 return;
         }
-        struct test_hook *test = control_list_new(control, call, sizeof(*test), test_run, test_done);
+        struct test_hook *test = control_list_new(call, sizeof(*test), test_run, test_done);
         test->hook = arguments->hook;
         test->kind = kind;
         test->event.record.id = arguments->job;

@@ -26,11 +26,6 @@ struct bus_ids {
 /* The longest text of an array, in bytes. */
 #define BUS_STRING_MAX 256
 
-struct bus_strings {
-        size_t most;  /* more texts are an error */
-        char **items; /* NULL-terminated, malloc()ed, also after an error; NULL: none */
-};
-
 /* Reads a dictionary. Unknown keys, other types and arrays that are too long are errors. */
 int bus_read_entries(struct bus_call *call, const struct bus_entry entries[], size_t count);
 

@@ -38,6 +38,31 @@ struct bus_calls {
 
 DEFINE_CLEANUP(struct bus_calls, bus_calls_free)
 
+/* ---- starting ---- */
+
+const union bus_arguments *bus_call_arguments(const struct bus_call *call)
+{
+        return &call->arguments;
+}
+
+void *bus_call_userdata(const struct bus_call *call)
+{
+        return call->userdata;
+}
+
+uint32_t bus_call_uid(const struct bus_call *call)
+{
+        return call->uid;
+}
+
+void bus_call_begin(struct bus_call *call)
+{
+        assert(!call->started);
+        call->started = true;
+        if (call->read == NULL || call->read(call) >= 0)
+                call->operation(call); /* each may free it */
+}
+
 /* ---- turns ---- */
 
 static struct bus_call *first_waiting(const struct bus_calls *calls)
@@ -76,8 +101,7 @@ static int on_turn(sd_event_source *source, void *userdata)
         if (call != NULL && calls->reading < READING_MAX && is_sent(call)) {
                 calls->waiting--;
                 calls->reading++;
-                call->started = true;
-                call->start(call); /* may free it */
+                bus_call_begin(call);
         }
         wait_for_turn(calls);
         return 0;
@@ -130,19 +154,19 @@ size_t bus_calls_count_asking(const struct bus_call *call)
         return count;
 }
 
-void bus_call_begin(struct bus_call *call)
-{
-        assert(!call->started);
-        call->started = true;
-        call->start(call);
-}
-
 void bus_call_read(struct bus_call *call)
 {
         assert(!call->started && !call->reads);
         call->reads = true;
         call->calls->waiting++;
         wait_for_turn(call->calls);
+}
+
+static void free_strings(const struct bus_strings *strings)
+{
+        for (char **string = strings->items; string != NULL && *string != NULL; string++)
+                free(*string);
+        free(strings->items);
 }
 
 void bus_call_finish(struct bus_call *call)
@@ -163,8 +187,10 @@ void bus_call_finish(struct bus_call *call)
 
         sd_bus_slot_unref(call->question);
         sd_bus_message_unref(call->reply);
-        if (call->free_arguments != NULL)
-                call->free_arguments(call->arguments);
+        free_strings(&call->texts);
+        free_strings(&call->keys);
+        free(call->ids);
+        memory_free_wiping(call->secret);
         sd_bus_message_unref(call->message); /* what arguments point to */
         free(call);
         wait_for_turn(calls);

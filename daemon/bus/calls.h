@@ -7,6 +7,8 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
+#include "bus/operations.h"
+
 /*
  * The method calls in progress. A client may have a few, and all clients together a few more, of which those
  * that wait for a password are few; what exceeds that is answered with the error Busy. Calls that read wait
@@ -21,6 +23,12 @@ struct bus_calls;
 
 #define BUS_ERROR_BUSY "org.jobwatchd1.Error.Busy"
 
+/* Copies of texts. */
+struct bus_strings {
+        size_t most;  /* more texts are an error */
+        char **items; /* NULL-terminated, malloc()ed, also after an error; NULL: none */
+};
+
 /* Owned by the list of calls until bus_call_finish(). */
 struct bus_call {
         sd_bus_message *message; /* the call */
@@ -30,12 +38,17 @@ struct bus_call {
         const char *action;      /* of polkit; NULL: it changes nothing */
         sd_bus_slot *question;   /* about the caller, in progress */
         bool asks_polkit;        /* the question is to polkit, which may take minutes */
-        char *const *keys;       /* of rows, which leave out others; NULL-terminated; NULL: all */
-        void *arguments;         /* memory of arguments, freed with the call */
-        void (*free_arguments)(void *arguments);
 
-        void (*start)(struct bus_call *call); /* must lead to bus_call_finish(), at once or later */
-        void *userdata;                       /* for start() */
+        int (*read)(struct bus_call *call); /* the arguments; < 0: the call has ended. NULL: there are none */
+        bus_operation *operation;           /* must lead to bus_call_finish(), at once or later */
+        void *userdata;                     /* of the operations */
+        union bus_arguments arguments;
+
+        /* What arguments point to, besides the message. */
+        uint64_t *ids;
+        struct bus_strings texts;
+        struct bus_strings keys; /* of rows, which leave out others; none: all */
+        char *secret;
 
         /* private */
         struct bus_calls *calls;
@@ -59,10 +72,10 @@ int bus_calls_take(struct bus_calls *calls, sd_bus_message *message, sd_bus_erro
 /* How many calls of the user who made this one wait for polkit. */
 size_t bus_calls_count_asking(const struct bus_call *call);
 
-/* Calls start() at once. */
+/* Reads the arguments and calls the operation at once. */
 void bus_call_begin(struct bus_call *call);
 
-/* Calls start() later, from the loop, when other calls that read are finished. */
+/* The same later, from the loop, when other calls that read are finished. */
 void bus_call_read(struct bus_call *call);
 
 /* Frees the call. */

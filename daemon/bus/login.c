@@ -12,26 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bus/changes.h"
 #include "bus/reply.h"
 #include "util/memory.h"
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-struct login {
-        struct bus_login arguments;
-        size_t size;
-        char data[BUS_LOGIN_BYTES_MAX];
-};
-
-static void login_free(void *arguments)
-{
-        explicit_bzero(arguments, sizeof(struct login));
-        free(arguments);
-}
-
 /* Returns NULL, or what is wrong. The seals are the first question: only memory has them, and so answers. */
-static const char *read_memory(int fd, struct login *login)
+static const char *read_memory(int fd, char data[static BUS_LOGIN_BYTES_MAX], size_t *ret_size)
 {
         struct stat status;
         int seals = fcntl(fd, F_GET_SEALS);
@@ -42,14 +29,14 @@ static const char *read_memory(int fd, struct login *login)
                 return "the descriptor is not a regular file in memory";
         if (status.st_size <= 0 || status.st_size > BUS_LOGIN_BYTES_MAX)
                 return "the memfd is empty or too large";
-        while (login->size < (size_t)status.st_size) {
-                ssize_t size = pread(fd, login->data + login->size, (size_t)status.st_size - login->size,
-                                     (off_t)login->size);
+        for (*ret_size = 0; *ret_size < (size_t)status.st_size;) {
+                ssize_t size =
+                        pread(fd, data + *ret_size, (size_t)status.st_size - *ret_size, (off_t)*ret_size);
                 if (size < 0 && errno == EINTR)
                         continue;
                 if (size <= 0)
                         return "the memfd cannot be read";
-                login->size += (size_t)size;
+                *ret_size += (size_t)size;
         }
         return NULL;
 }
@@ -63,15 +50,15 @@ static const char *take_text(const char **at, const char *end)
         return nul != NULL ? text : NULL;
 }
 
-static bool split(struct login *login)
+static bool split(const char *data, size_t size, struct bus_login *ret_login)
 {
-        const char *at = login->data, *end = login->data + login->size;
+        const char *at = data, *end = data + size;
         const char *username = take_text(&at, end), *password = take_text(&at, end),
                    *code = take_text(&at, end);
 
         if (username == NULL || password == NULL || code == NULL)
                 return false;
-        login->arguments = (struct bus_login){
+        *ret_login = (struct bus_login){
                 .username = username,
                 .password = password,
                 .code = *code != '\0' ? code : NULL,
@@ -79,23 +66,19 @@ static bool split(struct login *login)
         return at == end && *username != '\0' && *password != '\0';
 }
 
-void bus_start_login(struct bus_call *call)
+int bus_read_login(struct bus_call *call)
 {
-        const struct bus_target *target = call->userdata;
-        struct login *login = memory_need(calloc(1, sizeof(*login)));
-        const char *wrong;
+        const char *wrong = "the descriptor cannot be read";
+        size_t size = 0;
         int fd = -1;
 
-        call->arguments = login;
-        call->free_arguments = login_free;
-        if (sd_bus_message_read_basic(call->message, SD_BUS_TYPE_UNIX_FD, &fd) < 0)
-                wrong = "the descriptor cannot be read";
-        else
-                wrong = read_memory(fd, login);
-        if (wrong == NULL && !split(login))
+        call->secret = memory_need(calloc(1, BUS_LOGIN_BYTES_MAX));
+        if (sd_bus_message_read_basic(call->message, SD_BUS_TYPE_UNIX_FD, &fd) >= 0)
+                wrong = read_memory(fd, call->secret, &size);
+        if (wrong == NULL && !split(call->secret, size, &call->arguments.login))
                 wrong = "the memfd does not have a user name, a password and a code";
-        if (wrong != NULL)
-                bus_call_fail(call, BUS_INVALID_ARGUMENTS, "%s", wrong);
-        else
-                target->operations->login(target->userdata, call, &login->arguments);
+        if (wrong == NULL)
+                return 0;
+        bus_call_fail(call, BUS_INVALID_ARGUMENTS, "%s", wrong);
+        return -EINVAL;
 }

@@ -12,5 +12,5 @@
 /* The size of the memfd, at most. */
 #define BUS_LOGIN_BYTES_MAX 4096
 
-/* Reads it and calls the operation. */
-void bus_start_login(struct bus_call *call);
+/* Returns 0, or a negative errno, and then the call has ended. */
+int bus_read_login(struct bus_call *call);

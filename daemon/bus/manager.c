@@ -8,6 +8,7 @@
 
 #include "bus/manager.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,6 @@
 #include "bus/arguments.h"
 #include "bus/caller.h"
 #include "bus/calls.h"
-#include "bus/changes.h"
 #include "bus/login.h"
 #include "bus/reply.h"
 #include "util/cleanup.h"
@@ -24,204 +24,180 @@
 #define SIZE_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 struct bus_manager {
-        struct bus_target target;
+        bus_operation *const *operations;
+        void *userdata; /* of them */
         struct bus_calls *calls;
-        sd_bus *bus; /* NULL: no connection */
-        sd_bus_slot *object;
+        sd_bus_slot *object; /* NULL: no connection */
 };
 
 DEFINE_CLEANUP(struct bus_manager, bus_manager_free)
 
-/* Memory for the arguments of a call, freed by `release` with it. */
-static void *new_arguments(struct bus_call *call, size_t size, void (*release)(void *arguments))
-{
-        call->arguments = memory_need(calloc(1, size));
-        call->free_arguments = release;
-        return call->arguments;
-}
-
-/* ---- ListJobs ---- */
+/* ---- arguments ---- */
 
 #define PATTERNS_MAX 100 /* each is tried on every job */
 #define KEYS_MAX     64
+#define HOOKS_MAX    1000
 
-struct list_jobs {
-        struct bus_list_jobs arguments;
-        uint64_t *ids;
-        struct bus_strings patterns, keys;
-};
-
-static void free_strings(char **strings)
+static int read_id(struct bus_call *call)
 {
-        for (char **string = strings; string != NULL && *string != NULL; string++)
-                free(*string);
-        free(strings);
+        return bus_read_number(call, &call->arguments.id);
 }
 
-static void free_list_jobs(void *arguments)
-{
-        struct list_jobs *list = arguments;
-
-        free_strings(list->patterns.items);
-        free_strings(list->keys.items);
-        free(list->ids);
-        free(list);
-}
-
-static int read_list_jobs(struct bus_call *call, struct list_jobs *list)
+static int read_list_jobs(struct bus_call *call)
 {
         static const char *const states[] = {
                 [BUS_JOB_ANY] = "any",       [BUS_JOB_OPEN] = "open",       [BUS_JOB_ENDED] = "ended",
                 [BUS_JOB_FAILED] = "failed", [BUS_JOB_FAILING] = "failing", NULL,
         };
+        struct bus_list_jobs *list = &call->arguments.list_jobs;
         const char *state = states[BUS_JOB_ANY];
         struct bus_ids ids = { NULL, 0 };
         int index = 0;
         const struct bus_entry filter[] = {
                 { "State", "s", &state },
                 { "Ids", "at", &ids },
-                { "Patterns", "as", &list->patterns },
-                { "Keys", "as", &list->keys },
+                { "Patterns", "as", &call->texts },
+                { "Keys", "as", &call->keys },
         };
 
-        list->patterns.most = PATTERNS_MAX;
-        list->keys.most = KEYS_MAX;
+        call->texts.most = PATTERNS_MAX;
+        call->keys.most = KEYS_MAX;
         int r = bus_read_entries(call, filter, SIZE_OF(filter));
         if (r >= 0)
                 r = bus_find_choice(call, "State", state, states, &index);
-        if (r >= 0) {
-                bus_sort_ids(&ids, &list->ids, &list->arguments.id_count);
-                r = bus_read_number(call, &list->arguments.after);
-        }
         if (r >= 0)
-                r = bus_read_limit(call, BUS_ROWS_MAX, &list->arguments.limit);
+                r = bus_read_number(call, &list->after);
+        if (r >= 0)
+                r = bus_read_limit(call, BUS_ROWS_MAX, &list->limit);
         if (r < 0)
                 return r;
-        list->arguments.state = (enum bus_job_state)index;
-        list->arguments.ids = list->ids;
-        list->arguments.patterns = list->patterns.items;
-        call->keys = list->keys.items;
+        bus_sort_ids(&ids, &call->ids, &list->id_count);
+        list->state = (enum bus_job_state)index;
+        list->ids = call->ids;
+        list->patterns = call->texts.items;
         return 0;
 }
 
-static void start_list_jobs(struct bus_call *call)
+static int read_list_events(struct bus_call *call)
 {
-        const struct bus_target *target = call->userdata;
-        struct list_jobs *list = new_arguments(call, sizeof(*list), free_list_jobs);
-
-        if (read_list_jobs(call, list) >= 0)
-                target->operations->list_jobs(target->userdata, call, &list->arguments);
-}
-
-/* ---- other methods that read ---- */
-
-static void start_get_job(struct bus_call *call)
-{
-        const struct bus_target *target = call->userdata;
-        uint64_t job;
-
-        if (bus_read_number(call, &job) >= 0)
-                target->operations->get_job(target->userdata, call, job);
-}
-
-struct list_events {
-        struct bus_list_events arguments;
-        uint64_t *jobs;
-};
-
-static void free_list_events(void *arguments)
-{
-        struct list_events *list = arguments;
-
-        free(list->jobs);
-        free(list);
-}
-
-static void start_list_events(struct bus_call *call)
-{
-        const struct bus_target *target = call->userdata;
-        struct list_events *list = new_arguments(call, sizeof(*list), free_list_events);
+        struct bus_list_events *list = &call->arguments.list_events;
         struct bus_ids jobs;
 
-        if (bus_read_number(call, &list->arguments.after) < 0 || bus_read_ids(call, &jobs) < 0 ||
-            bus_read_limit(call, BUS_ROWS_MAX, &list->arguments.limit) < 0)
-                return;
-        bus_sort_ids(&jobs, &list->jobs, &list->arguments.job_count);
-        list->arguments.jobs = list->jobs;
-        target->operations->list_events(target->userdata, call, &list->arguments);
+        int r = bus_read_number(call, &list->after);
+        if (r >= 0)
+                r = bus_read_ids(call, &jobs);
+        if (r >= 0)
+                r = bus_read_limit(call, BUS_ROWS_MAX, &list->limit);
+        if (r < 0)
+                return r;
+        bus_sort_ids(&jobs, &call->ids, &list->job_count);
+        list->jobs = call->ids;
+        return 0;
 }
 
-static void start_list_deliveries(struct bus_call *call)
+static int read_list_deliveries(struct bus_call *call)
 {
         static const char *const states[] = { "pending", "failed", NULL };
-        const struct bus_target *target = call->userdata;
-        struct bus_list_deliveries *list = new_arguments(call, sizeof(*list), free);
+        struct bus_list_deliveries *list = &call->arguments.list_deliveries;
         int index;
-
         const struct bus_entry filter[] = {
                 { "State", "s", &list->state },
                 { "Job", "t", &list->job },
                 { "Hook", "s", &list->hook },
         };
-        if (bus_read_entries(call, filter, SIZE_OF(filter)) < 0 ||
-            (list->state != NULL && bus_find_choice(call, "State", list->state, states, &index) < 0) ||
-            bus_read_number(call, &list->after) < 0 || bus_read_limit(call, BUS_ROWS_MAX, &list->limit) < 0)
-                return;
-        target->operations->list_deliveries(target->userdata, call, list);
+
+        int r = bus_read_entries(call, filter, SIZE_OF(filter));
+        if (r >= 0 && list->state != NULL)
+                r = bus_find_choice(call, "State", list->state, states, &index);
+        if (r >= 0)
+                r = bus_read_number(call, &list->after);
+        return r < 0 ? r : bus_read_limit(call, BUS_ROWS_MAX, &list->limit);
 }
 
-static void start_list_statuses(struct bus_call *call)
+static int read_recent(struct bus_call *call)
 {
-        const struct bus_target *target = call->userdata;
-
-        target->operations->list_statuses(target->userdata, call);
-}
-
-static void start_get_status(struct bus_call *call)
-{
-        const struct bus_target *target = call->userdata;
-
-        target->operations->get_status(target->userdata, call);
-}
-
-/* ---- Recent ---- */
-
-static void start_recent(struct bus_call *call)
-{
-        const struct bus_target *target = call->userdata;
-        struct bus_recent *recent = new_arguments(call, sizeof(*recent), free);
+        struct bus_recent *recent = &call->arguments.recent;
         uint32_t limit = BUS_RECENT_DEFAULT;
-
         const struct bus_entry filter[] = {
                 { "Limit", "u", &limit },
                 { "BusinessId", "t", &recent->business },
                 { "Description", "s", &recent->description },
         };
-        if (bus_read_entries(call, filter, SIZE_OF(filter)) < 0)
-                return;
+
+        int r = bus_read_entries(call, filter, SIZE_OF(filter));
+        if (r < 0)
+                return r;
         recent->limit = limit == 0 || limit > BUS_RECENT_MAX ? BUS_RECENT_MAX : limit;
-        target->operations->recent(target->userdata, call, recent);
+        return 0;
 }
 
-static void start_diagnose(struct bus_call *call)
+/* Job ids are as in a configuration: neither 0 nor more than 63 bits. */
+static int read_any_ids(struct bus_call *call)
 {
-        const struct bus_target *target = call->userdata;
+        struct bus_id_list *list = &call->arguments.list;
+        struct bus_ids ids;
 
-        target->operations->diagnose(target->userdata, call);
+        int r = bus_read_ids(call, &ids);
+        if (r < 0)
+                return r;
+        bus_sort_ids(&ids, &call->ids, &list->count);
+        list->ids = call->ids;
+        if (list->count > 0 && (list->ids[0] == 0 || list->ids[list->count - 1] > INT64_MAX)) {
+                bus_call_fail(call, BUS_INVALID_ARGUMENTS, "an ID is a number from 1 to 9223372036854775807");
+                return -EINVAL;
+        }
+        return 0;
 }
 
-static void start_metrics(struct bus_call *call)
+static int read_some_ids(struct bus_call *call)
 {
-        const struct bus_target *target = call->userdata;
+        int r = read_any_ids(call);
 
-        target->operations->metrics(target->userdata, call);
+        if (r < 0 || call->arguments.list.count > 0)
+                return r;
+        bus_call_fail(call, BUS_INVALID_ARGUMENTS, "no IDs are given");
+        return -EINVAL;
 }
 
-static void start_handover(struct bus_call *call)
+static int read_add_jobs(struct bus_call *call)
 {
-        const struct bus_target *target = call->userdata;
+        const char *name = NULL;
+        const struct bus_entry options[] = {
+                { "Name", "s", &name },
+                { "Hooks", "as", &call->texts },
+        };
 
-        target->operations->handover(target->userdata, call);
+        call->texts.most = HOOKS_MAX;
+        int r = read_some_ids(call);
+        if (r >= 0)
+                r = bus_read_entries(call, options, SIZE_OF(options));
+        if (r < 0)
+                return r;
+        const struct bus_id_list list = call->arguments.list;
+        if (name != NULL && list.count > 1) {
+                bus_call_fail(call, BUS_INVALID_ARGUMENTS, "'Name' is for one job only");
+                return -EINVAL;
+        }
+        call->arguments.add_jobs = (struct bus_add_jobs){ list.ids, list.count, name, call->texts.items };
+        return 0;
+}
+
+static int read_test_hook(struct bus_call *call)
+{
+        struct bus_test_hook *test = &call->arguments.test_hook;
+        const struct bus_entry options[] = {
+                { "Event", "s", &test->event },
+                { "Job", "t", &test->job },
+        };
+
+        test->event = "succeeded";
+        int r = bus_read_string(call, &test->hook);
+        if (r >= 0)
+                r = bus_read_entries(call, options, SIZE_OF(options));
+        if (r < 0 || test->job <= INT64_MAX)
+                return r;
+        bus_call_fail(call, BUS_INVALID_ARGUMENTS, "invalid job ID");
+        return -EINVAL;
 }
 
 /* ---- methods ---- */
@@ -229,61 +205,60 @@ static void start_handover(struct bus_call *call)
 struct method {
         const char *name;
         const char *action; /* of polkit; NULL: it only reads */
-        void (*start)(struct bus_call *call);
+        int (*read)(struct bus_call *call);
         bool at_once; /* without waiting for others that read */
 };
 
 #define MANAGE_JOBS       "org.jobwatchd1.manage-jobs"
 #define MANAGE_DELIVERIES "org.jobwatchd1.manage-deliveries"
-#define HANDOVER          "org.jobwatchd1.handover"
-#define LOGIN             "org.jobwatchd1.login"
 
-static const struct method methods[] = {
-        { .name = "ListJobs", .start = start_list_jobs },
-        { .name = "GetJob", .start = start_get_job },
-        { .name = "ListEvents", .start = start_list_events },
-        { .name = "ListDeliveries", .start = start_list_deliveries },
-        { .name = "ListStatuses", .start = start_list_statuses },
-        { .name = "GetStatus", .start = start_get_status, .at_once = true }, /* also if the disk hangs */
-        { .name = "Metrics", .start = start_metrics, .at_once = true },
-        { .name = "Recent", .start = start_recent, .at_once = true },
-        { .name = "Diagnose", .start = start_diagnose, .at_once = true },
-        { .name = "GetDelivery", .start = bus_start_get_delivery },
-        { .name = "AddJobs", .action = MANAGE_JOBS, .start = bus_start_add_jobs },
-        { .name = "RemoveJobs", .action = MANAGE_JOBS, .start = bus_start_remove_jobs },
-        { .name = "Poll", .action = MANAGE_JOBS, .start = bus_start_poll },
-        { .name = "Retry", .action = MANAGE_DELIVERIES, .start = bus_start_retry },
-        { .name = "Drop", .action = MANAGE_DELIVERIES, .start = bus_start_drop },
-        { .name = "TestHook", .action = MANAGE_DELIVERIES, .start = bus_start_test_hook },
-        { .name = "Handover", .action = HANDOVER, .start = start_handover },
-        { .name = "Login", .action = LOGIN, .start = bus_start_login },
+static const struct method methods[BUS_METHOD_COUNT] = {
+        [BUS_LIST_JOBS] = { "ListJobs", .read = read_list_jobs },
+        [BUS_GET_JOB] = { "GetJob", .read = read_id },
+        [BUS_LIST_EVENTS] = { "ListEvents", .read = read_list_events },
+        [BUS_LIST_DELIVERIES] = { "ListDeliveries", .read = read_list_deliveries },
+        [BUS_LIST_STATUSES] = { "ListStatuses" },
+        [BUS_GET_STATUS] = { "GetStatus", .at_once = true }, /* also if the disk hangs */
+        [BUS_METRICS] = { "Metrics", .at_once = true },
+        [BUS_RECENT] = { "Recent", .read = read_recent, .at_once = true },
+        [BUS_DIAGNOSE] = { "Diagnose", .at_once = true },
+        [BUS_GET_DELIVERY] = { "GetDelivery", .read = read_id },
+        [BUS_ADD_JOBS] = { "AddJobs", MANAGE_JOBS, read_add_jobs },
+        [BUS_REMOVE_JOBS] = { "RemoveJobs", MANAGE_JOBS, read_some_ids },
+        [BUS_POLL] = { "Poll", MANAGE_JOBS, read_any_ids },
+        [BUS_RETRY] = { "Retry", MANAGE_DELIVERIES, read_any_ids },
+        [BUS_DROP] = { "Drop", MANAGE_DELIVERIES, read_some_ids },
+        [BUS_TEST_HOOK] = { "TestHook", MANAGE_DELIVERIES, read_test_hook },
+        [BUS_HANDOVER] = { "Handover", "org.jobwatchd1.handover" },
+        [BUS_LOGIN] = { "Login", "org.jobwatchd1.login", bus_read_login },
 };
 
-static const struct method *find_method(const char *name)
+static enum bus_method find_method(const char *name)
 {
-        for (size_t i = 0; i < SIZE_OF(methods); i++)
-                if (strcmp(methods[i].name, name) == 0)
-                        return &methods[i];
-        return NULL;
+        enum bus_method method = 0;
+
+        while (method < BUS_METHOD_COUNT && strcmp(methods[method].name, name) != 0)
+                method++;
+        assert(method < BUS_METHOD_COUNT); /* the vtable has no others */
+        return method;
 }
 
 static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
-        struct bus_manager *manager = userdata;
-        const struct method *method = find_method(sd_bus_message_get_member(message));
+        const struct bus_manager *manager = userdata;
+        const enum bus_method method = find_method(sd_bus_message_get_member(message));
         struct bus_call *call = NULL;
 
-        if (method == NULL) /* it is in the vtable and not in the table of methods */
-                return -ENOSYS;
         int r = bus_calls_take(manager->calls, message, ret_error, &call);
         if (r < 0)
                 return r;
-        call->start = method->start;
-        call->userdata = &manager->target;
-        call->action = method->action;
-        if (method->action != NULL)
+        call->read = methods[method].read;
+        call->operation = manager->operations[method];
+        call->userdata = manager->userdata;
+        call->action = methods[method].action;
+        if (call->action != NULL)
                 bus_caller_check(call);
-        else if (method->at_once)
+        else if (methods[method].at_once)
                 bus_call_begin(call);
         else
                 bus_call_read(call);
@@ -292,13 +267,14 @@ static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *ret_er
 
 /* ---- life ---- */
 
-int bus_manager_new(sd_event *event, const struct bus_operations *operations, void *userdata,
+int bus_manager_new(sd_event *event, bus_operation *const operations[], void *userdata,
                     struct bus_manager **ret_manager)
 {
         CLEANUP(cleanup_bus_manager_free)
         struct bus_manager *manager = memory_need(calloc(1, sizeof(*manager)));
 
-        manager->target = (struct bus_target){ operations, userdata };
+        manager->operations = operations;
+        manager->userdata = userdata;
         int r = bus_calls_new(event, &manager->calls);
         if (r < 0)
                 return r;
@@ -319,17 +295,7 @@ struct bus_manager *bus_manager_free(struct bus_manager *manager)
 void bus_manager_detach(struct bus_manager *manager)
 {
         manager->object = sd_bus_slot_unref(manager->object);
-        manager->bus = NULL;
         bus_calls_drop(manager->calls);
-}
-
-int bus_manager_emit_event(struct bus_manager *manager, uint64_t sequence, uint64_t job, const char *event)
-{
-        int r = manager->bus == NULL ? 0
-                                     : sd_bus_emit_signal(manager->bus, MANAGER_PATH, MANAGER_INTERFACE,
-                                                          "JobEvent", "tts", sequence, job, event);
-
-        return r < 0 ? r : 0;
 }
 
 /* ---- the API ---- */
@@ -372,8 +338,6 @@ int bus_manager_attach(struct bus_manager *manager, sd_bus *bus)
 {
         int r = sd_bus_add_object_vtable(bus, &manager->object, MANAGER_PATH, MANAGER_INTERFACE, vtable,
                                          manager);
-        if (r < 0)
-                return r;
-        manager->bus = bus;
-        return 0;
+
+        return r < 0 ? r : 0;
 }

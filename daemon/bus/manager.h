@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <stdint.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
@@ -13,8 +12,10 @@ struct bus_manager;
 #define MANAGER_PATH      "/org/jobwatchd1"
 #define MANAGER_INTERFACE "org.jobwatchd1.Manager"
 
-/* The operations are borrowed; `userdata` is for them. Returns 0 or a negative errno. */
-int bus_manager_new(sd_event *event, const struct bus_operations *operations, void *userdata,
+/*
+ * The operations are borrowed, by enum bus_method; `userdata` is for them. Returns 0 or a negative errno.
+ */
+int bus_manager_new(sd_event *event, bus_operation *const operations[], void *userdata,
                     struct bus_manager **ret_manager);
 
 /* No operation is in progress any more. Accepts NULL, returns NULL. */
@@ -23,8 +24,5 @@ struct bus_manager *bus_manager_free(struct bus_manager *manager);
 /* Offers the object on a connection, until bus_manager_detach(). Returns 0 or a negative errno. */
 int bus_manager_attach(struct bus_manager *manager, sd_bus *bus);
 
-/* The connection is lost. Does nothing if there is none. */
+/* The connection is lost, or there is none. Calls that were not started are dropped. */
 void bus_manager_detach(struct bus_manager *manager);
-
-/* Sends the signal JobEvent, if there is a connection. Returns 0 or a negative errno. */
-int bus_manager_emit_event(struct bus_manager *manager, uint64_t sequence, uint64_t job, const char *event);

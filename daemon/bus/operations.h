@@ -5,11 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*
- * What the methods of the D-Bus API do. An operation gets a call, and completes it once, at once or later
- * from the loop (reply.h). Its arguments are borrowed from the call, live until it is completed, and may be
- * read by another thread until then.
- */
+/* What the methods of the D-Bus API get and do. */
 struct bus_call;
 
 /* Rows of one call, and so the largest `limit`; also IDs of one call. */
@@ -88,34 +84,53 @@ struct bus_login {
         const char *code; /* NULL: none */
 };
 
-struct bus_operations {
+/* Of the methods that have some, by the name of the method. */
+union bus_arguments {
+        uint64_t id; /* GetJob, GetDelivery */
+        struct bus_list_jobs list_jobs;
+        struct bus_list_events list_events;
+        struct bus_list_deliveries list_deliveries;
+        struct bus_recent recent;
+        struct bus_add_jobs add_jobs;
+        struct bus_id_list list; /* RemoveJobs, Poll, Retry, Drop */
+        struct bus_test_hook test_hook;
+        struct bus_login login; /* wiped with the call */
+};
+
+enum bus_method {
         /* These only read. */
-        void (*list_jobs)(void *userdata, struct bus_call *call, const struct bus_list_jobs *arguments);
-        void (*get_job)(void *userdata, struct bus_call *call, uint64_t job);
-        void (*list_events)(void *userdata, struct bus_call *call, const struct bus_list_events *arguments);
-        void (*list_deliveries)(void *userdata, struct bus_call *call,
-                                const struct bus_list_deliveries *arguments);
-        void (*list_statuses)(void *userdata, struct bus_call *call);
-        void (*get_status)(void *userdata, struct bus_call *call);
-        void (*metrics)(void *userdata, struct bus_call *call);
-        void (*get_delivery)(void *userdata, struct bus_call *call, uint64_t id);
+        BUS_LIST_JOBS,
+        BUS_GET_JOB,
+        BUS_LIST_EVENTS,
+        BUS_LIST_DELIVERIES,
+        BUS_LIST_STATUSES,
+        BUS_GET_STATUS,
+        BUS_METRICS,
+        BUS_GET_DELIVERY,
 
         /* These change something. */
-        void (*add_jobs)(void *userdata, struct bus_call *call, const struct bus_add_jobs *arguments);
-        void (*remove_jobs)(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
-        void (*poll)(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
-        void (*retry)(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
-        void (*drop)(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
-        void (*test_hook)(void *userdata, struct bus_call *call, const struct bus_test_hook *arguments);
+        BUS_ADD_JOBS,
+        BUS_REMOVE_JOBS,
+        BUS_POLL,
+        BUS_RETRY,
+        BUS_DROP,
+        BUS_TEST_HOOK,
+        BUS_HANDOVER,
 
-        void (*handover)(void *userdata, struct bus_call *call);
-
-        /* This asks the API, which takes time, and changes nothing. */
-        void (*recent)(void *userdata, struct bus_call *call, const struct bus_recent *arguments);
-
-        /* Likewise, but completes the call at once, with nothing until the API has answered. */
-        void (*diagnose)(void *userdata, struct bus_call *call);
-
-        /* This asks the API, too, and changes who is signed in. The arguments are wiped with the call. */
-        void (*login)(void *userdata, struct bus_call *call, const struct bus_login *arguments);
+        BUS_RECENT,   /* asks the API, which takes time, and changes nothing */
+        BUS_DIAGNOSE, /* likewise, but completes the call at once, with nothing until the API has answered */
+        BUS_LOGIN,    /* asks the API, too, and changes who is signed in */
+        BUS_METHOD_COUNT,
 };
+
+/* Completes the call once, at once or later from the loop (reply.h). */
+typedef void bus_operation(struct bus_call *call);
+
+/* Borrowed from the call, live until it is completed, and may be read by another thread until then. */
+const union bus_arguments *bus_call_arguments(const struct bus_call *call);
+
+/* As it was given with the operations. */
+void *bus_call_userdata(const struct bus_call *call);
+
+/* The user that called, of calls that change something. */
+uint32_t bus_call_uid(const struct bus_call *call);

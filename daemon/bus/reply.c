@@ -15,11 +15,6 @@
 #include "util/text.h"
 #include "util/utf8.h"
 
-uint32_t bus_call_uid(const struct bus_call *call)
-{
-        return call->uid;
-}
-
 /* The message to write to; NULL after an error. */
 static sd_bus_message *reply_of(struct bus_call *call)
 {
@@ -108,9 +103,9 @@ static void put_end(struct bus_call *call)
 /* Whether the client wants rows with this key. */
 static bool is_wanted(const struct bus_call *call, const char *key)
 {
-        if (call->keys == NULL)
+        if (call->keys.items == NULL)
                 return true;
-        for (char *const *wanted = call->keys; *wanted != NULL; wanted++)
+        for (char *const *wanted = call->keys.items; *wanted != NULL; wanted++)
                 if (strcmp(*wanted, key) == 0)
                         return true;
         return false;

@@ -5,14 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bus/operations.h"
+
 /*
  * The reply of a call, made of numbers, flags, texts, and rows: dictionaries whose keys are absent if there
  * is no value. All functions are called from the loop. Errors are kept: bus_call_send() then sends an error.
  */
-struct bus_call;
-
-/* The user that called, of calls that change something. */
-uint32_t bus_call_uid(const struct bus_call *call);
 
 /* A value of the reply itself. */
 void bus_reply_number(struct bus_call *call, uint64_t number);

@@ -188,9 +188,11 @@ void bus_service_emit_event(struct bus_service *service, uint64_t sequence, uint
 
         if (!service->is_connected || service->stopped)
                 return;
-        int r = bus_manager_emit_event(service->manager, sequence, job, event);
+        sd_bus *bus = bus_connection_get(service->parts.connection);
+        int r = sd_bus_emit_signal(bus, MANAGER_PATH, MANAGER_INTERFACE, "JobEvent", "tts", sequence, job,
+                                   event);
         if (r >= 0)
-                r = sd_bus_get_n_queued_write(bus_connection_get(service->parts.connection), &unsent);
+                r = sd_bus_get_n_queued_write(bus, &unsent);
         if (r < 0 || unsent > UNSENT_MAX)
                 bus_connection_close(service->parts.connection);
 }

@@ -17,8 +17,8 @@ struct bus_service;
 struct bus_service_parts {
         sd_event *event;
         struct bus_connection *connection;
-        const char *instance; /* NULL: none */
-        const struct bus_operations *operations;
+        const char *instance;             /* NULL: none */
+        bus_operation *const *operations; /* by enum bus_method */
 
         /*
          * Something about the name or the connection that clients notice; `is_problem`: they cannot call.

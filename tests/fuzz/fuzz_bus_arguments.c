@@ -51,9 +51,10 @@ static void check_ids(const uint64_t *ids, size_t count)
                 check(ids[i - 1] < ids[i]);
 }
 
-static void list_jobs(void *userdata, struct bus_call *call, const struct bus_list_jobs *arguments)
+static void list_jobs(struct bus_call *call)
 {
-        (void)userdata;
+        const struct bus_list_jobs *arguments = &bus_call_arguments(call)->list_jobs;
+
         check(arguments->limit >= 1 && arguments->limit <= BUS_ROWS_MAX);
         check((unsigned)arguments->state <= BUS_JOB_FAILING);
         check_ids(arguments->ids, arguments->id_count);
@@ -62,15 +63,15 @@ static void list_jobs(void *userdata, struct bus_call *call, const struct bus_li
         complete_list(call);
 }
 
-static void get_job(void *userdata, struct bus_call *call, uint64_t job)
+static void get_job(struct bus_call *call)
 {
-        (void)userdata;
-        bus_call_fail(call, BUS_NO_SUCH_JOB, "job %llu", (unsigned long long)job);
+        bus_call_fail(call, BUS_NO_SUCH_JOB, "job %llu", (unsigned long long)bus_call_arguments(call)->id);
 }
 
-static void list_events(void *userdata, struct bus_call *call, const struct bus_list_events *arguments)
+static void list_events(struct bus_call *call)
 {
-        (void)userdata;
+        const struct bus_list_events *arguments = &bus_call_arguments(call)->list_events;
+
         check(arguments->limit >= 1 && arguments->limit <= BUS_ROWS_MAX);
         check_ids(arguments->jobs, arguments->job_count);
         bus_reply_number(call, 0);
@@ -78,10 +79,10 @@ static void list_events(void *userdata, struct bus_call *call, const struct bus_
         complete_list(call);
 }
 
-static void list_deliveries(void *userdata, struct bus_call *call,
-                            const struct bus_list_deliveries *arguments)
+static void list_deliveries(struct bus_call *call)
 {
-        (void)userdata;
+        const struct bus_list_deliveries *arguments = &bus_call_arguments(call)->list_deliveries;
+
         check(arguments->limit >= 1 && arguments->limit <= BUS_ROWS_MAX);
         check(arguments->state == NULL || strcmp(arguments->state, "pending") == 0 ||
               strcmp(arguments->state, "failed") == 0);
@@ -89,10 +90,10 @@ static void list_deliveries(void *userdata, struct bus_call *call,
         complete_list(call);
 }
 
-static void get_delivery(void *userdata, struct bus_call *call, uint64_t id)
+static void get_delivery(struct bus_call *call)
 {
-        (void)userdata;
-        bus_call_fail(call, BUS_NO_SUCH_DELIVERY, "delivery %llu", (unsigned long long)id);
+        bus_call_fail(call, BUS_NO_SUCH_DELIVERY, "delivery %llu",
+                      (unsigned long long)bus_call_arguments(call)->id);
 }
 
 static void check_changed(const uint64_t *ids, size_t count)
@@ -101,9 +102,10 @@ static void check_changed(const uint64_t *ids, size_t count)
         check(count == 0 || (ids[0] > 0 && ids[count - 1] <= INT64_MAX));
 }
 
-static void add_jobs(void *userdata, struct bus_call *call, const struct bus_add_jobs *arguments)
+static void add_jobs(struct bus_call *call)
 {
-        (void)userdata;
+        const struct bus_add_jobs *arguments = &bus_call_arguments(call)->add_jobs;
+
         check_changed(arguments->ids, arguments->count);
         check(arguments->count > 0 && (arguments->name == NULL || arguments->count == 1));
         check(arguments->name == NULL || strlen(arguments->name) < BODY_MAX);
@@ -112,42 +114,40 @@ static void add_jobs(void *userdata, struct bus_call *call, const struct bus_add
         complete_list(call);
 }
 
-static void change_some(void *userdata, struct bus_call *call, const struct bus_id_list *arguments)
+static void change_some(struct bus_call *call)
 {
+        const struct bus_id_list *arguments = &bus_call_arguments(call)->list;
+
         check(arguments->count > 0);
         check_changed(arguments->ids, arguments->count);
-        (void)userdata;
         bus_call_send(call);
 }
 
-static void change_any(void *userdata, struct bus_call *call, const struct bus_id_list *arguments)
+static void change_any(struct bus_call *call)
 {
-        (void)userdata;
+        const struct bus_id_list *arguments = &bus_call_arguments(call)->list;
+
         check_changed(arguments->ids, arguments->count);
         bus_call_send(call);
 }
 
-static void test_hook(void *userdata, struct bus_call *call, const struct bus_test_hook *arguments)
+static void test_hook(struct bus_call *call)
 {
-        (void)userdata;
+        const struct bus_test_hook *arguments = &bus_call_arguments(call)->test_hook;
+
         check(strlen(arguments->hook) < BODY_MAX && strlen(arguments->event) < BODY_MAX);
         check(arguments->job <= INT64_MAX);
         bus_reply_number(call, 1);
         bus_call_send(call);
 }
 
-static const struct bus_operations operations = {
-        .list_jobs = list_jobs,
-        .get_job = get_job,
-        .list_events = list_events,
-        .list_deliveries = list_deliveries,
-        .get_delivery = get_delivery,
-        .add_jobs = add_jobs,
-        .remove_jobs = change_some,
-        .poll = change_any,
-        .retry = change_any,
-        .drop = change_some,
-        .test_hook = test_hook,
+static bus_operation *const operations[BUS_METHOD_COUNT] = {
+        [BUS_LIST_JOBS] = list_jobs,       [BUS_GET_JOB] = get_job,
+        [BUS_LIST_EVENTS] = list_events,   [BUS_LIST_DELIVERIES] = list_deliveries,
+        [BUS_GET_DELIVERY] = get_delivery, [BUS_ADD_JOBS] = add_jobs,
+        [BUS_REMOVE_JOBS] = change_some,   [BUS_POLL] = change_any,
+        [BUS_RETRY] = change_any,          [BUS_DROP] = change_some,
+        [BUS_TEST_HOOK] = test_hook,
 };
 
 /* ---- the connection: a socket, whose other end writes messages as a bus would ---- */
@@ -260,7 +260,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 return 0;
         if (event == NULL) {
                 check(sd_event_new(&event) >= 0);
-                check(bus_manager_new(event, &operations, NULL, &manager) >= 0);
+                check(bus_manager_new(event, operations, NULL, &manager) >= 0);
         }
         if (client < 0)
                 connect_client();

@@ -28,9 +28,10 @@ struct scene {
         uint64_t sequence;
 };
 
-static inline void list_jobs(void *userdata, struct bus_call *call, const struct bus_list_jobs *arguments)
+static inline void list_jobs(struct bus_call *call)
 {
-        struct scene *scene = userdata;
+        struct scene *scene = bus_call_userdata(call);
+        const struct bus_list_jobs *arguments = &bus_call_arguments(call)->list_jobs;
 
         assert_true(scene->held_count < HELD_MAX);
         scene->held[scene->held_count++] = call;
@@ -39,18 +40,20 @@ static inline void list_jobs(void *userdata, struct bus_call *call, const struct
                 (void)snprintf(scene->pattern, sizeof(scene->pattern), "%s", arguments->patterns[0]);
 }
 
-static inline void list_events(void *userdata, struct bus_call *call, const struct bus_list_events *arguments)
+static inline void list_events(struct bus_call *call)
 {
-        struct scene *scene = userdata;
+        struct scene *scene = bus_call_userdata(call);
 
-        (void)arguments;
         assert_true(scene->held_count < HELD_MAX);
         bus_reply_number(call, 0);
         bus_reply_flag(call, false);
         scene->held[scene->held_count++] = call;
 }
 
-static const struct bus_operations operations = { .list_jobs = list_jobs, .list_events = list_events };
+static bus_operation *const operations[BUS_METHOD_COUNT] = {
+        [BUS_LIST_JOBS] = list_jobs,
+        [BUS_LIST_EVENTS] = list_events,
+};
 
 static inline void on_notice(void *userdata, bool is_problem, const char *text)
 {
@@ -142,7 +145,7 @@ static inline void offer(struct scene *scene, const char *instance)
                 .event = scene->fixture->hook->event,
                 .connection = scene->fixture->connection,
                 .instance = instance,
-                .operations = &operations,
+                .operations = operations,
                 .on_notice = on_notice,
                 .userdata = scene,
         };

@@ -36,7 +36,7 @@ struct scene {
 
 static void start(struct bus_call *call)
 {
-        struct scene *scene = call->userdata;
+        struct scene *scene = bus_call_userdata(call);
 
         scene->started++;
         scene->uid = bus_call_uid(call);
@@ -51,7 +51,7 @@ static int on_change(sd_bus_message *message, void *userdata, sd_bus_error *ret_
         int r = bus_calls_take(scene->calls, message, ret_error, &call);
         if (r < 0)
                 return r;
-        call->start = start;
+        call->operation = start;
         call->userdata = scene;
         call->action = "org.jobwatchd1.manage-jobs";
         bus_caller_check(call);

@@ -38,29 +38,29 @@ void *control_list_new(struct bus_call *call, size_t size,
 
 void control_list_read(struct control_list *list)
 {
-        state_queue(list->control->parts.state, &list->operation);
+        state_queue(list->control->parts->state, &list->operation);
 }
 
 bool control_find_job(const struct control *control, uint64_t id, struct watched_job *ret_job)
 {
-        return control->parts.monitor != NULL && monitor_find(control->parts.monitor, id, ret_job);
+        return control->parts->monitor != NULL && monitor_find(control->parts->monitor, id, ret_job);
 }
 
 size_t control_list_watched(const struct control *control, uint64_t after, struct watched_job ret_jobs[],
                             size_t max)
 {
-        return control->parts.monitor != NULL ? monitor_list(control->parts.monitor, after, ret_jobs, max)
-                                              : 0;
+        return control->parts->monitor != NULL ? monitor_list(control->parts->monitor, after, ret_jobs, max)
+                                               : 0;
 }
 
 bool control_is_delivering(const struct control *control, uint64_t delivery_id)
 {
-        return control->parts.outbox != NULL && outbox_is_delivering(control->parts.outbox, delivery_id);
+        return control->parts->outbox != NULL && outbox_is_delivering(control->parts->outbox, delivery_id);
 }
 
 void control_fail_hook(const struct control *control, struct bus_call *call, const char *name)
 {
-        const struct config *config = *control->parts.config;
+        const struct config *config = control->parts->config;
         const char *nearest = config->hook_count > 0
                                       ? nearest_word(name, (const char *const *)&config->hooks[0].name,
                                                      sizeof(config->hooks[0]), config->hook_count)
@@ -75,7 +75,7 @@ uint64_t control_wall_us(const struct control *control, uint64_t boot_us)
 {
         uint64_t now_us = 0;
 
-        (void)sd_event_now(control->parts.event, CLOCK_BOOTTIME, &now_us);
+        (void)sd_event_now(control->parts->event, CLOCK_BOOTTIME, &now_us);
         return clock_wall_us() + (boot_us > now_us ? boot_us - now_us : 0);
 }
 
@@ -91,7 +91,7 @@ static void on_notice(void *userdata, bool is_problem, const char *text)
 {
         struct control *control = userdata;
 
-        journal_print(control->parts.journal, is_problem ? LOG_NOTICE : LOG_INFO, "%s", text);
+        journal_print(control->parts->journal, is_problem ? LOG_NOTICE : LOG_INFO, "%s", text);
 }
 
 static bus_operation *const operations[BUS_METHOD_COUNT] = {
@@ -137,16 +137,16 @@ static bus_operation *const standby_operations[BUS_METHOD_COUNT] = {
         [BUS_LOGIN] = standby_refuse,
 };
 
-int control_new(const struct control_parts *parts, struct control **ret_control)
+int control_new(const struct parts *parts, struct control **ret_control)
 {
         CLEANUP(cleanup_control_free) struct control *control = memory_need(calloc(1, sizeof(*control)));
 
-        control->parts = *parts;
+        control->parts = parts;
         control->started_us = clock_wall_us();
         const struct bus_service_parts service = {
                 .event = parts->event,
                 .connection = parts->bus,
-                .instance = parts->instance,
+                .instance = parts->options->instance,
                 .operations = parts->monitor != NULL ? operations : standby_operations,
                 .on_notice = on_notice,
                 .userdata = control,

@@ -3,16 +3,15 @@
 
 #include <stdbool.h>
 
-#include "app/control_parts.h"
-
 /*
  * The D-Bus API of the daemon: answers what clients ask by what is in memory and in the state, and carries
  * out what they want. Nothing of it waits: what has to be read or written is an operation of the state.
  */
 struct control;
+struct parts;
 
-/* Connects later, from the loop. Returns 0 or a negative errno. */
-int control_new(const struct control_parts *parts, struct control **ret_control);
+/* Connects later, from the loop. The parts are borrowed. Returns 0 or a negative errno. */
+int control_new(const struct parts *parts, struct control **ret_control);
 
 /* Whether clients can call, or it is known that they cannot. */
 bool control_is_settled(const struct control *control);

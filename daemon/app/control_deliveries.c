@@ -89,7 +89,7 @@ static void put_delivery(const struct list_deliveries *list, const struct listed
                 bus_put_number(call, "NextUSec", wall_us(delivery->next_us));
         control_put_text(call, "Error", &listed->error);
         bus_put_flag(call, "Configured",
-                     config_find_hook(*list->base.control->parts.config, text_or_empty(&listed->hook)) !=
+                     config_find_hook(list->base.control->parts->config, text_or_empty(&listed->hook)) !=
                              NULL);
         bus_row_end(call);
 }
@@ -158,7 +158,7 @@ void control_retry(struct bus_call *call)
         const struct control *control = bus_call_userdata(call);
         const struct bus_id_list *list = &bus_call_arguments(call)->list;
 
-        outbox_retry(control->parts.outbox, list->ids, list->count, bus_call_uid(call), on_done, call);
+        outbox_retry(control->parts->outbox, list->ids, list->count, bus_call_uid(call), on_done, call);
 }
 
 void control_drop(struct bus_call *call)
@@ -166,7 +166,7 @@ void control_drop(struct bus_call *call)
         const struct control *control = bus_call_userdata(call);
         const struct bus_id_list *list = &bus_call_arguments(call)->list;
 
-        outbox_drop(control->parts.outbox, list->ids, list->count, bus_call_uid(call), on_done, call);
+        outbox_drop(control->parts->outbox, list->ids, list->count, bus_call_uid(call), on_done, call);
 }
 
 /* ---- GetDelivery ---- */
@@ -255,7 +255,7 @@ void control_get_delivery(struct bus_call *call)
         const uint64_t id = bus_call_arguments(call)->id;
         struct hook_test_result test;
 
-        if (control->parts.outbox != NULL && outbox_find_test(control->parts.outbox, id, &test) > 0) {
+        if (control->parts->outbox != NULL && outbox_find_test(control->parts->outbox, id, &test) > 0) {
                 put_test(call, &test);
                 return;
         }

@@ -67,7 +67,7 @@ static bool is_refused(const struct diagnosis_answer *answer)
 /* Whether reads of jobs have been answered, if only by polls. */
 static bool reads_work(const struct findings *findings)
 {
-        const struct request_counts *counts = monitor_request_counts(findings->control->parts.monitor);
+        const struct request_counts *counts = monitor_request_counts(findings->control->parts->monitor);
 
         if (findings->diagnosis->single.asked)
                 return findings->diagnosis->single.answered ||
@@ -220,7 +220,7 @@ static void put_clock(const struct findings *findings)
 
 static void put_limits(const struct findings *findings)
 {
-        const struct request_counts *counts = monitor_request_counts(findings->control->parts.monitor);
+        const struct request_counts *counts = monitor_request_counts(findings->control->parts->monitor);
         const struct monitor_counts *jobs = &findings->status.jobs;
         uint64_t all = 0, throttled = 0;
 
@@ -265,13 +265,13 @@ void control_diagnose(struct bus_call *call)
         struct findings findings = {
                 .control = control,
                 .call = call,
-                .diagnosis = monitor_diagnose(control->parts.monitor, on_end, control),
+                .diagnosis = monitor_diagnose(control->parts->monitor, on_end, control),
         };
 
         bus_rows_begin(call);
         if (findings.diagnosis != NULL) {
-                findings.seen = monitor_seen(control->parts.monitor);
-                findings.status = control->parts.describe(control->parts.userdata);
+                findings.seen = monitor_seen(control->parts->monitor);
+                findings.status = control->parts->describe(control->parts->userdata);
                 put_api(&findings);
                 put_roles(&findings);
                 put_clock(&findings);

@@ -64,7 +64,7 @@ static void put_watched(const struct get_job *get)
         if (!control_find_job(get->base.control, get->id, &watched))
                 return;
         if (watched.hooks == NULL)
-                put_all_hooks(get->base.call, *get->base.control->parts.config);
+                put_all_hooks(get->base.call, get->base.control->parts->config);
         else
                 bus_put_strings(get->base.call, "Hooks", watched.hooks->items);
         if (watched.interval_us != 0)

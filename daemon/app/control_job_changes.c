@@ -65,7 +65,7 @@ static void on_done(void *userdata, const struct job_request_end *end)
         if (end->was != NULL)
                 put_added(call, end->was);
         bus_call_send(call);
-        control->parts.on_jobs_changed(control->parts.userdata);
+        control->parts->on_jobs_changed(control->parts->userdata);
 }
 
 /* ---- adding ---- */
@@ -77,7 +77,7 @@ static bool join_hooks(const struct control *control, struct bus_call *call, cha
         CLEANUP(cleanup_free) char *names = NULL;
 
         for (; hooks != NULL && *hooks != NULL; hooks++) {
-                if (config_find_hook(*control->parts.config, *hooks) == NULL) {
+                if (config_find_hook(control->parts->config, *hooks) == NULL) {
                         control_fail_hook(control, call, *hooks);
                         return false;
                 }
@@ -94,7 +94,7 @@ static bool may_have_name(const struct control *control, struct bus_call *call,
         if (arguments->name == NULL)
                 return true;
         const char *problem = check_name(arguments->name);
-        uint64_t other = monitor_find_name(control->parts.monitor, arguments->name);
+        uint64_t other = monitor_find_name(control->parts->monitor, arguments->name);
         if (problem != NULL)
                 bus_call_fail(call, BUS_INVALID_ARGUMENTS, "invalid name; %s", problem);
         else if (other != 0 && other != arguments->ids[0])
@@ -119,7 +119,7 @@ void control_add_jobs(struct bus_call *call)
                 .hooks = hooks,
                 .uid = bus_call_uid(call),
         };
-        monitor_add_jobs(control->parts.monitor, &addition, on_done, call);
+        monitor_add_jobs(control->parts->monitor, &addition, on_done, call);
 }
 
 /* ---- removing, polling ---- */
@@ -129,7 +129,7 @@ void control_remove_jobs(struct bus_call *call)
         const struct control *control = bus_call_userdata(call);
         const struct bus_id_list *list = &bus_call_arguments(call)->list;
 
-        monitor_remove_jobs(control->parts.monitor, list->ids, list->count, bus_call_uid(call), on_done,
+        monitor_remove_jobs(control->parts->monitor, list->ids, list->count, bus_call_uid(call), on_done,
                             call);
 }
 
@@ -139,7 +139,7 @@ void control_poll(struct bus_call *call)
         const struct bus_id_list *list = &bus_call_arguments(call)->list;
         uint64_t unknown = 0;
 
-        if (monitor_poll_jobs(control->parts.monitor, list->ids, list->count, bus_call_uid(call), &unknown) <
+        if (monitor_poll_jobs(control->parts->monitor, list->ids, list->count, bus_call_uid(call), &unknown) <
             0)
                 fail_unknown(call, unknown);
         else

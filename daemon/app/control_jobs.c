@@ -102,7 +102,7 @@ static int take_stored(void *userdata, struct listed_job *job)
         struct list_jobs *list = userdata;
         struct job_row *row = find_watched(list, job->record.id);
 
-        if (row == NULL && (job->sections.data != NULL || list->base.control->parts.monitor == NULL))
+        if (row == NULL && (job->sections.data != NULL || list->base.control->parts->monitor == NULL))
                 row = &list->others[list->other_count++];
         if (row == NULL)
                 return 0;

@@ -12,7 +12,7 @@ static void on_login(void *userdata, enum login_outcome outcome, const char *exp
 {
         struct bus_call *call = userdata;
         const struct control *control = bus_call_userdata(call);
-        struct journal *journal = control->parts.journal;
+        struct journal *journal = control->parts->journal;
         uid_t uid = bus_call_uid(call);
         const struct journal_delivery asked = { .uid = &uid };
 
@@ -46,7 +46,7 @@ void control_login(struct bus_call *call)
                 .code = arguments->code,
         };
 
-        int r = monitor_login(control->parts.monitor, &credentials, on_login, call);
+        int r = monitor_login(control->parts->monitor, &credentials, on_login, call);
         if (r == -EOPNOTSUPP)
                 bus_call_fail(call, BUS_NOT_SUPPORTED, "a login needs auth = login in the configuration");
         else if (r == -EBUSY)

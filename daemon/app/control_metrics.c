@@ -12,22 +12,22 @@
 #include "util/cleanup.h"
 #include "util/memory.h"
 
-static char *standby_metrics_text(const struct control_parts *parts)
+static char *standby_metrics_text(const struct parts *parts)
 {
         const struct standby_facts facts = parts->describe_standby(parts->userdata);
 
-        return metrics_text_of_standby(parts->instance, &facts, clock_wall_us());
+        return metrics_text_of_standby(parts->options->instance, &facts, clock_wall_us());
 }
 
-char *control_metrics_text(const struct control_parts *parts)
+char *control_metrics_text(const struct parts *parts)
 {
         if (parts->describe_standby != NULL)
                 return standby_metrics_text(parts);
 
-        size_t max = (*parts->config)->hook_count;
+        size_t max = parts->config->hook_count;
         CLEANUP(cleanup_free) struct hook_counts *hooks = memory_malloc(NULL, (max + 1) * sizeof(*hooks));
         const struct metrics_facts facts = {
-                .instance = parts->instance,
+                .instance = parts->options->instance,
                 .status = parts->describe(parts->userdata),
                 .requests = monitor_request_counts(parts->monitor),
                 .events = recorder_event_counts(parts->recorder),
@@ -43,7 +43,7 @@ char *control_metrics_text(const struct control_parts *parts)
 void control_metrics(struct bus_call *call)
 {
         const struct control *control = bus_call_userdata(call);
-        CLEANUP(cleanup_free) char *text = control_metrics_text(&control->parts);
+        CLEANUP(cleanup_free) char *text = control_metrics_text(control->parts);
 
         bus_reply_string(call, text);
         bus_call_send(call);

@@ -23,7 +23,7 @@ static void put_row(struct bus_call *call, const struct job_record *row)
                 bus_put_number(call, "BusinessId", row->business_id);
         control_put_text(call, "CreatedOn", &row->created_on);
         control_put_text(call, "UpdatedOn", &row->updated_on);
-        bus_put_flag(call, "Watched", monitor_find(control->parts.monitor, row->id, &watched));
+        bus_put_flag(call, "Watched", monitor_find(control->parts->monitor, row->id, &watched));
         bus_row_end(call);
 }
 
@@ -52,7 +52,7 @@ void control_recent(struct bus_call *call)
                 .description = arguments->description,
         };
 
-        int r = monitor_search_recent(control->parts.monitor, &query, on_rows, call);
+        int r = monitor_search_recent(control->parts->monitor, &query, on_rows, call);
         if (r == -EBUSY)
                 bus_call_fail(call, BUS_BUSY, "too many searches are in progress");
         else if (r < 0)

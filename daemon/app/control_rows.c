@@ -75,8 +75,8 @@ const char *job_row_name(const struct control *control, const struct job_row *ro
 {
         if (row->is_watched)
                 return row->watched.name;
-        return control->parts.monitor == NULL ? find_configured_name(*control->parts.config, job_row_id(row))
-                                              : NULL;
+        return control->parts->monitor == NULL ? find_configured_name(control->parts->config, job_row_id(row))
+                                               : NULL;
 }
 
 void control_cut_text(struct text *text, size_t limit)

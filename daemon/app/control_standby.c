@@ -17,7 +17,7 @@
 void standby_get_status(struct bus_call *call)
 {
         const struct control *control = bus_call_userdata(call);
-        const struct standby_facts facts = control->parts.describe_standby(control->parts.userdata);
+        const struct standby_facts facts = control->parts->describe_standby(control->parts->userdata);
         CLEANUP(cleanup_free) char *text = standby_text(&facts);
         CLEANUP(cleanup_free) char *problem = NULL;
         char *problems[] = { NULL, NULL };
@@ -31,7 +31,7 @@ void standby_get_status(struct bus_call *call)
                                                        facts.host.name, facts.difference);
         bus_row_begin(call);
         bus_put_string(call, "Version", JOBWATCH_VERSION);
-        bus_put_string(call, "Instance", control->parts.instance);
+        bus_put_string(call, "Instance", control->parts->options->instance);
         bus_put_number(call, "StartedUSec", control->started_us);
         bus_put_string(call, "Role", "standby");
         if (standby_sees_active_host(&facts)) {
@@ -48,7 +48,7 @@ void standby_get_status(struct bus_call *call)
 void standby_refuse(struct bus_call *call)
 {
         const struct control *control = bus_call_userdata(call);
-        const struct standby_facts facts = control->parts.describe_standby(control->parts.userdata);
+        const struct standby_facts facts = control->parts->describe_standby(control->parts->userdata);
 
         if (standby_sees_active_host(&facts))
                 bus_call_fail(call, BUS_STANDBY, "this host stands by; %s is active, do it there",

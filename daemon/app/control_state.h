@@ -4,14 +4,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "app/control_parts.h"
+#include "app/parts.h"
 #include "bus/operations.h"
 #include "bus/service.h"
 #include "monitor/listing.h"
 
 /* Shared by the files that implement the operations of the API. Others include control.h only. */
 struct control {
-        struct control_parts parts;
+        const struct parts *parts;
         struct bus_service *service;
         uint64_t started_us; /* CLOCK_REALTIME */
 };
@@ -61,7 +61,7 @@ void control_put_text(struct bus_call *call, const char *key, const struct text 
 void control_put_sections(struct bus_call *call, const char *sections);
 
 /* All metrics, or those of a host that stands by, see metrics.h: malloc()ed. */
-char *control_metrics_text(const struct control_parts *parts);
+char *control_metrics_text(const struct parts *parts);
 
 /* The operations: see bus/operations.h. Their userdata is a struct control. */
 bus_operation control_list_jobs;

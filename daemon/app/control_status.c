@@ -114,7 +114,7 @@ static void put_active_host(struct bus_call *call, const struct store_active_hos
 void control_get_status(struct bus_call *call)
 {
         const struct control *control = bus_call_userdata(call);
-        const struct status_facts facts = control->parts.describe(control->parts.userdata);
+        const struct status_facts facts = control->parts->describe(control->parts->userdata);
         CLEANUP(cleanup_list) struct string_list problems = { .items = NULL };
         CLEANUP(cleanup_free) char *text = status_text(&facts);
         char *const none[] = { NULL };
@@ -122,7 +122,7 @@ void control_get_status(struct bus_call *call)
         list_problems(&facts, &problems);
         bus_row_begin(call);
         bus_put_string(call, "Version", JOBWATCH_VERSION);
-        bus_put_string(call, "Instance", control->parts.instance);
+        bus_put_string(call, "Instance", control->parts->options->instance);
         bus_put_number(call, "StartedUSec", control->started_us);
         if (facts.host != NULL)
                 put_active_host(call, facts.host);

@@ -37,7 +37,7 @@ static void name_job(struct test_hook *test)
         uint64_t id = test->event.record.id;
         struct watched_job job;
 
-        if (monitor_find(test->base.control->parts.monitor, id, &job) && job.name != NULL)
+        if (monitor_find(test->base.control->parts->monitor, id, &job) && job.name != NULL)
                 text_from(job.name, strlen(job.name), &test->event.job_name);
 }
 
@@ -48,7 +48,7 @@ static void start(struct test_hook *test)
         test->event.kind = test->kind;
         name_job(test);
         test_event_complete(&test->event);
-        int r = outbox_start_test(test->base.control->parts.outbox, test->hook, &test->event,
+        int r = outbox_start_test(test->base.control->parts->outbox, test->hook, &test->event,
                                   bus_call_uid(test->base.call), &id);
         switch (-r) {
         case 0:
@@ -112,7 +112,7 @@ void control_test_hook(struct bus_call *call)
                 fail_event(call, arguments->event);
                 return;
         }
-        if (config_find_hook(*control->parts.config, arguments->hook) == NULL) {
+        if (config_find_hook(control->parts->config, arguments->hook) == NULL) {
                 control_fail_hook(control, call, arguments->hook);
                 return;
         }

@@ -18,7 +18,10 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "app/building.h"
+#include "app/control.h"
 #include "app/ending.h"
+#include "app/metrics_file.h"
 #include "app/opening.h"
 #include "app/reload.h"
 #include "app/signals.h"
@@ -349,14 +352,9 @@ static int start_writer(struct daemon *daemon)
 {
         int r = state_start(daemon->parts.state);
 
-        if (r < 0)
-                return r;
-        state_on_slow(daemon->parts.state, on_state_slow, daemon);
-        daemon->ending.event = daemon->parts.event;
-        daemon->ending.state = daemon->parts.state;
-        daemon->ending.outbox = daemon->parts.outbox;
-        daemon->ending.bus = daemon->parts.bus;
-        return 0;
+        if (r >= 0)
+                state_on_slow(daemon->parts.state, on_state_slow, daemon);
+        return r;
 }
 
 /* Between several hosts; a negative errno if this one is not active after all. */
@@ -446,7 +444,7 @@ static enum exit_status run_active(const struct daemon_options *options, struct 
                         .userdata = &daemon,
                 },
                 .timeout_at_us = timeout_at_us,
-                .ending.journal = journal,
+                .ending.parts = &daemon.parts,
         };
 
         enum exit_status status = build_and_run(&daemon, store);

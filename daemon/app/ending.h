@@ -5,22 +5,15 @@
 #include <systemd/sd-event.h>
 
 #include "app/exit_status.h"
-#include "bus/connection.h"
-#include "delivery/outbox.h"
-#include "journal/journal.h"
-#include "state/state.h"
+#include "app/parts.h"
 
 /*
  * The end of the process, from the decision to the exit of the event loop: running hooks end, what is queued
  * for the state and the journal is written, and the state is closed, all within a limited time.
  */
 struct ending {
-        sd_event *event; /* this and the next four are borrowed, the journal is always set */
-        struct journal *journal;
-        struct state *state;
-        struct outbox *outbox;
-        struct bus_connection *bus;
-        bool stands_by; /* the process goes on, and what is in memory is discarded */
+        const struct parts *parts; /* borrowed */
+        bool stands_by;            /* the process goes on, and what is in memory is discarded */
 
         /* Private; zero before the end. */
         enum {

@@ -11,6 +11,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include "app/parts.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
 
@@ -19,9 +20,7 @@
 
 struct heap_trim {
         sd_event_source *post;
-        const struct state *state;
-        const struct journal *journal;
-        const struct recorder *recorder;
+        const struct parts *parts;
         uint64_t events; /* recorded until it was trimmed last */
         bool requested;
 };
@@ -30,7 +29,7 @@ DEFINE_CLEANUP(struct heap_trim, heap_trim_free)
 
 static uint64_t count_events(const struct heap_trim *trim)
 {
-        const uint64_t *counts = recorder_event_counts(trim->recorder);
+        const uint64_t *counts = recorder_event_counts(trim->parts->recorder);
         uint64_t sum = 0;
 
         for (size_t kind = 0; kind < EVENT_KIND_COUNT; kind++)
@@ -46,7 +45,7 @@ static int on_post(sd_event_source *source, void *userdata)
 
         if (!trim->requested && events < trim->events + MANY_EVENTS)
                 return 0;
-        if (!state_is_idle(trim->state) || !journal_is_idle(trim->journal))
+        if (!state_is_idle(trim->parts->state) || !journal_is_idle(trim->parts->journal))
                 return 0;
         trim->requested = false;
         trim->events = events;
@@ -60,15 +59,12 @@ void heap_trim_request(struct heap_trim *trim)
                 trim->requested = true;
 }
 
-int heap_trim_new(sd_event *event, const struct state *state, const struct journal *journal,
-                  const struct recorder *recorder, struct heap_trim **ret_trim)
+int heap_trim_new(const struct parts *parts, struct heap_trim **ret_trim)
 {
         CLEANUP(cleanup_heap_trim_free) struct heap_trim *trim = memory_need(calloc(1, sizeof(*trim)));
 
-        trim->state = state;
-        trim->journal = journal;
-        trim->recorder = recorder;
-        int r = sd_event_add_post(event, &trim->post, on_post, trim);
+        trim->parts = parts;
+        int r = sd_event_add_post(parts->event, &trim->post, on_post, trim);
         if (r < 0)
                 return r;
         heap_trim_request(trim); /* after the start */

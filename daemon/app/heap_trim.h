@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <systemd/sd-event.h>
-
-#include "journal/journal.h"
-#include "monitor/recorder.h"
-#include "state/state.h"
-
 /*
  * Gives memory that the C library keeps as free back to the system, where much was used for a short time:
  * after the start, after a reload, and after many events.
  */
 struct heap_trim;
+struct parts;
 
-/* The arguments are borrowed and must outlive it. Returns 0 or a negative errno. */
-int heap_trim_new(sd_event *event, const struct state *state, const struct journal *journal,
-                  const struct recorder *recorder, struct heap_trim **ret_trim);
+/* The parts are borrowed. Returns 0 or a negative errno. */
+int heap_trim_new(const struct parts *parts, struct heap_trim **ret_trim);
 
 /* Much memory was used. What of it is free is given back when the loop has nothing to do. Accepts NULL. */
 void heap_trim_request(struct heap_trim *trim);

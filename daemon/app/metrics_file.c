@@ -26,7 +26,7 @@
 #define END_US (1 * USEC_PER_SEC)
 
 struct metrics_file {
-        struct control_parts parts;
+        const struct parts *parts;
         sd_event_source *timer;
         struct worker *worker; /* NULL until a file is configured */
         char *path;            /* the file that was written last; NULL: none */
@@ -64,11 +64,11 @@ static void execute(void *userdata, struct work *list)
 static void report(struct metrics_file *file, const char *path, int r)
 {
         if (r < 0 && !file->failed)
-                journal_print(file->parts.journal, LOG_WARNING,
+                journal_print(file->parts->journal, LOG_WARNING,
                               "Cannot write the metrics to %s: %s. Trying again every 15s.", path,
                               strerror(-r));
         else if (r >= 0 && file->failed)
-                journal_print(file->parts.journal, LOG_NOTICE, "The metrics are written to %s again.", path);
+                journal_print(file->parts->journal, LOG_NOTICE, "The metrics are written to %s again.", path);
         file->failed = r < 0;
 }
 
@@ -102,7 +102,7 @@ static void remove_file(struct metrics_file *file)
 static int start_worker(struct metrics_file *file)
 {
         const struct worker_parts parts = {
-                .event = file->parts.event,
+                .event = file->parts->event,
                 .name = "metrics-file",
                 .execute = execute,
                 .userdata = file,
@@ -132,13 +132,13 @@ static void write_file(struct metrics_file *file, const char *path)
                 remove_file(file);
         if (file->path == NULL)
                 file->path = memory_need(strdup(path));
-        push(file, memory_need(strdup(path)), control_metrics_text(&file->parts));
+        push(file, memory_need(strdup(path)), control_metrics_text(file->parts));
 }
 
 static void on_timer(void *userdata)
 {
         struct metrics_file *file = userdata;
-        const char *path = (*file->parts.config)->metrics_textfile;
+        const char *path = file->parts->config->metrics_textfile;
 
         if (*path == '\0') {
                 remove_file(file);
@@ -150,11 +150,11 @@ static void on_timer(void *userdata)
 
 /* ---- life ---- */
 
-struct metrics_file *metrics_file_new(const struct control_parts *parts)
+struct metrics_file *metrics_file_new(const struct parts *parts)
 {
         struct metrics_file *file = memory_need(calloc(1, sizeof(*file)));
 
-        file->parts = *parts;
+        file->parts = parts;
         file->timer = timer_new(parts->event, CLOCK_BOOTTIME, USEC_PER_MSEC, on_timer, file);
         timer_start(file->timer, 0);
         return file;

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "app/control_parts.h"
-
 /*
  * The file of [metrics] textfile: all metrics, written every 15 s by a thread of its own, since its disk may
  * not respond. Whoever reads it never sees a part of one.
  */
 struct metrics_file;
+struct parts;
 
-/* The parts are borrowed, see control_parts.h. */
-struct metrics_file *metrics_file_new(const struct control_parts *parts);
+/* The parts are borrowed. */
+struct metrics_file *metrics_file_new(const struct parts *parts);
 
 /* The configuration in effect was replaced: another file may be wanted, or none. Accepts NULL. */
 void metrics_file_update(struct metrics_file *file);

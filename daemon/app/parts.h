@@ -6,10 +6,8 @@
 
 #include "app/activity.h"
 #include "app/api_connection.h"
-#include "app/control.h"
 #include "app/daemon_options.h"
-#include "app/heap_trim.h"
-#include "app/metrics_file.h"
+#include "app/status_text.h"
 #include "bus/connection.h"
 #include "delivery/outbox.h"
 #include "monitor/monitor.h"
@@ -27,9 +25,13 @@ struct parts {
         /* Called from the loop: something has ended, so perhaps all has; jobs or settings have changed. */
         void (*on_idle)(void *userdata);
         void (*on_jobs_changed)(void *userdata);
+
+        /* What the status line is made of, at present; one of the two, called from the loop. */
         struct status_facts (*describe)(void *userdata);
-        bool (*hand_over)(void *userdata, const char *reason);    /* on the active host, on request */
         struct standby_facts (*describe_standby)(void *userdata); /* only on a host that stands by */
+
+        /* Gives up being active; false: there is only one host. The reason is borrowed. */
+        bool (*hand_over)(void *userdata, const char *reason);
         void *userdata;
 
         struct state *state;
@@ -44,16 +46,3 @@ struct parts {
         struct metrics_file *metrics_file; /* NULL with `once` */
         struct heap_trim *heap_trim;       /* NULL with `once`, and on a host that stands by */
 };
-
-/* Builds the other parts of an active daemon; errors are logged. Then, or after a failure, parts_free() is to
- * follow. */
-enum exit_status parts_build(struct parts *parts);
-
-/* The same on a host that stands by: only what shows that. Returns 0 or a negative errno. */
-int parts_build_standby(struct parts *parts);
-
-/* Runs the loop, and says READY=1. Returns the exit code of the loop or a negative errno. */
-int parts_run(struct parts *parts);
-
-/* Frees what exists of the parts but the state, which was closed before, and metrics_file. */
-void parts_free(struct parts *parts);

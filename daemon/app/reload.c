@@ -20,6 +20,7 @@
 #include <time.h>
 
 #include "app/check.h"
+#include "app/heap_trim.h"
 #include "app/summary.h"
 #include "config/config_load.h"
 #include "journal/message_ids.h"

@@ -16,8 +16,10 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "app/building.h"
+#include "app/control.h"
+#include "app/metrics_file.h"
 #include "app/opening.h"
-#include "app/parts.h"
 #include "app/reload.h"
 #include "app/signals.h"
 #include "app/status_line.h"

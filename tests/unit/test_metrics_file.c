@@ -41,8 +41,8 @@ int __wrap_fchmod(int fd, mode_t mode)
         return __real_fchmod(fd, mode);
 }
 
-char *__wrap_control_metrics_text(const struct control_parts *parts);
-char *__wrap_control_metrics_text(const struct control_parts *parts)
+char *__wrap_control_metrics_text(const struct parts *parts);
+char *__wrap_control_metrics_text(const struct parts *parts)
 {
         (void)parts;
         return strdup(TEXT);
@@ -51,7 +51,8 @@ char *__wrap_control_metrics_text(const struct control_parts *parts)
 struct scene {
         char directory[32], path[64];
         sd_event *event;
-        struct config config, *in_effect;
+        struct config config;
+        struct parts parts;
         struct metrics_file *file;
 };
 
@@ -65,9 +66,9 @@ static int setup(void **state)
         (void)snprintf(scene->path, sizeof(scene->path), "%s/a.prom", scene->directory);
         assert_true(sd_event_new(&scene->event) >= 0);
         scene->config.metrics_textfile = scene->path;
-        scene->in_effect = &scene->config;
-        const struct control_parts parts = { .event = scene->event, .config = &scene->in_effect };
-        scene->file = metrics_file_new(&parts);
+        scene->parts.event = scene->event;
+        scene->parts.config = &scene->config;
+        scene->file = metrics_file_new(&scene->parts);
         assert_int_equal(sem_init(&arrived, 0, 0), 0);
         assert_int_equal(sem_init(&go_on, 0, 0), 0);
         *state = scene;

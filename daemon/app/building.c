@@ -2,14 +2,16 @@
 
 /* Builds the parts of an active daemon, each after those that it uses, and connects them. */
 
-#include "app/parts.h"
+#include "app/building.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
-#include "app/exit_status.h"
+#include "app/control.h"
+#include "app/heap_trim.h"
+#include "app/metrics_file.h"
 #include "platform/clock.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -137,47 +139,18 @@ static int build_monitor(struct parts *parts)
         return monitor_new(&monitor, &parts->monitor);
 }
 
-static struct control_parts describe_parts(struct parts *parts)
-{
-        return (struct control_parts){
-                .event = parts->event,
-                .bus = parts->bus,
-                .state = parts->state,
-                .journal = parts->journal,
-                .monitor = parts->monitor,
-                .recorder = parts->recorder,
-                .outbox = parts->outbox,
-                .config = &parts->config,
-                .instance = parts->options->instance,
-                .describe = parts->describe,
-                .describe_standby = parts->describe_standby,
-                .hand_over = parts->hand_over,
-                .on_jobs_changed = parts->on_jobs_changed,
-                .userdata = parts->userdata,
-        };
-}
-
 /*
- * Services have a D-Bus API; by hand it is there if a name is given, which is not that of the service.
+ * What shows how the service is. Services have a D-Bus API; by hand it is there if a name is given, which is
+ * not that of the service.
  */
-static int build_control(struct parts *parts)
-{
-        const struct control_parts control = describe_parts(parts);
-
-        if (control.instance == NULL && getenv("NOTIFY_SOCKET") == NULL)
-                return 0;
-        return control_new(&control, &parts->control);
-}
-
-/* Both show how the service is. */
 static int build_observers(struct parts *parts)
 {
-        const struct control_parts control = describe_parts(parts);
-
         if (parts->options->once)
                 return 0;
-        parts->metrics_file = metrics_file_new(&control);
-        return build_control(parts);
+        parts->metrics_file = metrics_file_new(parts);
+        if (parts->options->instance == NULL && getenv("NOTIFY_SOCKET") == NULL)
+                return 0;
+        return control_new(parts, &parts->control);
 }
 
 /* ---- all ---- */
@@ -196,8 +169,7 @@ enum exit_status parts_build(struct parts *parts)
         if (r >= 0)
                 r = build_observers(parts);
         if (r >= 0 && !parts->options->once)
-                r = heap_trim_new(parts->event, parts->state, parts->journal, parts->recorder,
-                                  &parts->heap_trim);
+                r = heap_trim_new(parts, &parts->heap_trim);
         if (r >= 0)
                 return EXIT_STATUS_SUCCESS;
         journal_print(parts->journal, LOG_ERR, "Cannot start watching: %s. Exiting.", strerror(-r));

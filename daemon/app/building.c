@@ -86,9 +86,7 @@ static int build_outbox(struct parts *parts)
 {
         CLEANUP(cleanup_outbox_load_free) struct outbox_load *load = NULL;
 
-        int r = bus_connection_new(parts->event, &parts->bus);
-        if (r >= 0)
-                r = outbox_load(state_store(parts->state), parts->config, &load);
+        int r = outbox_load(state_store(parts->state), parts->config, &load);
         if (r < 0)
                 return r;
 
@@ -143,14 +141,13 @@ static int build_monitor(struct parts *parts)
  * What shows how the service is. Services have a D-Bus API; by hand it is there if a name is given, which is
  * not that of the service.
  */
-static int build_observers(struct parts *parts)
+static void build_observers(struct parts *parts)
 {
         if (parts->options->once)
-                return 0;
+                return;
         parts->metrics_file = metrics_file_new(parts);
-        if (parts->options->instance == NULL && getenv("NOTIFY_SOCKET") == NULL)
-                return 0;
-        return control_new(parts, &parts->control);
+        if (parts->options->instance != NULL || getenv("NOTIFY_SOCKET") != NULL)
+                parts->control = control_new(parts);
 }
 
 /* ---- all ---- */
@@ -161,26 +158,26 @@ enum exit_status parts_build(struct parts *parts)
 
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
+        parts->bus = bus_connection_new(parts->event);
         int r = build_outbox(parts);
         if (r == -EINVAL)
                 return EXIT_STATUS_CONFIG;
         if (r >= 0)
                 r = build_monitor(parts);
-        if (r >= 0)
-                r = build_observers(parts);
-        if (r >= 0 && !parts->options->once)
-                r = heap_trim_new(parts, &parts->heap_trim);
-        if (r >= 0)
-                return EXIT_STATUS_SUCCESS;
-        journal_print(parts->journal, LOG_ERR, "Cannot start watching: %s. Exiting.", strerror(-r));
-        return EXIT_STATUS_SOFTWARE;
+        if (r < 0) {
+                journal_print(parts->journal, LOG_ERR, "Cannot start watching: %s. Exiting.", strerror(-r));
+                return EXIT_STATUS_SOFTWARE;
+        }
+        build_observers(parts);
+        if (!parts->options->once)
+                parts->heap_trim = heap_trim_new(parts);
+        return EXIT_STATUS_SUCCESS;
 }
 
-int parts_build_standby(struct parts *parts)
+void parts_build_standby(struct parts *parts)
 {
-        int r = bus_connection_new(parts->event, &parts->bus);
-
-        return r < 0 ? r : build_observers(parts);
+        parts->bus = bus_connection_new(parts->event);
+        build_observers(parts);
 }
 
 /* ---- the run ---- */

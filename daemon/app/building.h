@@ -8,8 +8,8 @@
  * follow. */
 enum exit_status parts_build(struct parts *parts);
 
-/* The same on a host that stands by: only what shows that. Returns 0 or a negative errno. */
-int parts_build_standby(struct parts *parts);
+/* The same on a host that stands by: only what shows that. */
+void parts_build_standby(struct parts *parts);
 
 /* Runs the loop, and says READY=1. Returns the exit code of the loop or a negative errno. */
 int parts_run(struct parts *parts);

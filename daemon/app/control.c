@@ -11,11 +11,8 @@
 #include "app/control_state.h"
 #include "bus/reply.h"
 #include "platform/clock.h"
-#include "util/cleanup.h"
 #include "util/memory.h"
 #include "util/suggestion.h"
-
-DEFINE_CLEANUP(struct control, control_free)
 
 void control_fail_state(struct bus_call *call, const struct state_operation *operation)
 {
@@ -137,9 +134,9 @@ static bus_operation *const standby_operations[BUS_METHOD_COUNT] = {
         [BUS_LOGIN] = standby_refuse,
 };
 
-int control_new(const struct parts *parts, struct control **ret_control)
+struct control *control_new(const struct parts *parts)
 {
-        CLEANUP(cleanup_control_free) struct control *control = memory_need(calloc(1, sizeof(*control)));
+        struct control *control = memory_need(calloc(1, sizeof(*control)));
 
         control->parts = parts;
         control->started_us = clock_wall_us();
@@ -151,13 +148,10 @@ int control_new(const struct parts *parts, struct control **ret_control)
                 .on_notice = on_notice,
                 .userdata = control,
         };
-        int r = bus_service_new(&service, &control->service);
-        if (r < 0)
-                return r;
+        control->service = bus_service_new(&service);
         if (parts->recorder != NULL)
                 recorder_on_event(parts->recorder, on_event, control);
-        *ret_control = STEAL_POINTER(control);
-        return 0;
+        return control;
 }
 
 bool control_is_settled(const struct control *control)

@@ -10,8 +10,8 @@
 struct control;
 struct parts;
 
-/* Connects later, from the loop. The parts are borrowed. Returns 0 or a negative errno. */
-int control_new(const struct parts *parts, struct control **ret_control);
+/* Connects later, from the loop. The parts are borrowed. */
+struct control *control_new(const struct parts *parts);
 
 /* Whether clients can call, or it is known that they cannot. */
 bool control_is_settled(const struct control *control);

@@ -310,7 +310,7 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
         return 0;
 }
 
-static int add_timers(struct daemon *daemon)
+static void add_timers(struct daemon *daemon)
 {
         if (daemon->timeout_at_us > 0) {
                 daemon->timeout =
@@ -319,7 +319,7 @@ static int add_timers(struct daemon *daemon)
         }
         daemon->summary = timer_new(daemon->parts.event, CLOCK_BOOTTIME, USEC_PER_MIN, on_summary, daemon);
         timer_start(daemon->summary, SUMMARY_INTERVAL_US);
-        return status_line_new(daemon->parts.event, describe_status, daemon, &daemon->status);
+        daemon->status = status_line_new(daemon->parts.event, describe_status, daemon);
 }
 
 /* ---- the run ---- */
@@ -345,16 +345,6 @@ static enum exit_status fail_with(struct daemon *daemon, const char *what, int e
 {
         journal_print(daemon->parts.journal, LOG_ERR, "Cannot %s: %s. Exiting.", what, strerror(-error));
         return EXIT_STATUS_SOFTWARE;
-}
-
-/* From now on the loop waits for nothing but events. */
-static int start_writer(struct daemon *daemon)
-{
-        int r = state_start(daemon->parts.state);
-
-        if (r >= 0)
-                state_on_slow(daemon->parts.state, on_state_slow, daemon);
-        return r;
 }
 
 /* Between several hosts; a negative errno if this one is not active after all. */
@@ -409,17 +399,15 @@ static enum exit_status build_and_run(struct daemon *daemon, struct store *store
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
         daemon->reload = reload_new(&daemon->parts, on_reload_end, daemon);
-        int r = add_timers(daemon);
-        if (r < 0)
-                return fail_with(daemon, "start watching", r);
-
+        add_timers(daemon);
         log_start(daemon);
         (void)recorder_replay(daemon->parts.recorder);
         monitor_start(daemon->parts.monitor);
         publish_config(daemon);
-        r = start_writer(daemon);
+        int r = state_start(daemon->parts.state); /* from now on the loop waits for nothing but events */
         if (r < 0)
                 return fail_with(daemon, "start the state writer", r);
+        state_on_slow(daemon->parts.state, on_state_slow, daemon);
         r = parts_run(&daemon->parts);
         return r >= 0 ? (enum exit_status)r : fail_with(daemon, "run the event loop", r);
 }

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "monitor/last_run.h"
-#include "util/memory.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 /* How long the end takes at most: with running exec hooks, which are killed after 5 s, and without. */
@@ -29,16 +29,14 @@
 /* For the last messages, when the time is over. */
 #define LOG_TIMEOUT_US (100 * USEC_PER_MSEC)
 
-static int exit_loop(struct ending *ending)
+static void exit_loop(struct ending *ending)
 {
         bus_connection_detach(ending->parts->bus);
-        return sd_event_exit(ending->parts->event, ending->status);
+        (void)sd_event_exit(ending->parts->event, ending->status);
 }
 
-static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_time(void *userdata)
 {
-        (void)source;
-        (void)time_us;
         struct ending *ending = userdata;
 
         ending->is_overdue = true;
@@ -52,12 +50,11 @@ static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
                               outbox_is_busy(ending->parts->outbox)
                                       ? "Hooks did not end when killed"
                                       : "Results of hooks could not be recorded");
-        return exit_loop(ending);
+        exit_loop(ending);
 }
 
-static int on_post(sd_event_source *source, void *userdata)
+static void on_post(void *userdata)
 {
-        (void)source;
         struct ending *ending = userdata;
 
         /* A host that stands by does not wait for results to be recorded: another one may be active. */
@@ -65,18 +62,17 @@ static int on_post(sd_event_source *source, void *userdata)
                                                                 : outbox_is_idle(ending->parts->outbox)))
                 ending->phase = ENDING_QUEUES;
         if (ending->phase == ENDING_HOOKS || !state_is_idle(ending->parts->state))
-                return 0;
-        if (ending->phase == ENDING_STATE)
-                return exit_loop(ending);
+                return;
 
-        if (ending->phase == ENDING_QUEUES) {
+        if (ending->phase == ENDING_STATE) {
+                exit_loop(ending);
+        } else if (ending->phase == ENDING_QUEUES) {
                 last_run_end(ending->parts->state); /* whatever becomes of the journal */
                 ending->phase = ENDING_JOURNAL;
         } else if (journal_is_idle(ending->parts->journal)) {
                 state_finish(ending->parts->state);
                 ending->phase = ENDING_STATE;
         }
-        return 0;
 }
 
 void ending_begin(struct ending *ending, enum exit_status status, bool wait_for_hooks)
@@ -89,12 +85,9 @@ void ending_begin(struct ending *ending, enum exit_status status, bool wait_for_
         uint64_t span_us = ending->stands_by ? STANDBY_TIMEOUT_US
                            : is_busy         ? HOOKS_TIMEOUT_US
                                              : QUEUES_TIMEOUT_US;
-        int r = sd_event_add_time_relative(ending->parts->event, &ending->timer, CLOCK_BOOTTIME, span_us,
-                                           USEC_PER_MSEC, on_time, ending);
-        if (r >= 0)
-                r = sd_event_add_post(ending->parts->event, &ending->post, on_post, ending);
-        if (r < 0)
-                memory_exhausted();
+        ending->timer = timer_new(ending->parts->event, CLOCK_BOOTTIME, USEC_PER_MSEC, on_time, ending);
+        timer_start(ending->timer, span_us);
+        ending->post = post_new(ending->parts->event, on_post, ending);
 }
 
 bool ending_has_begun(const struct ending *ending)

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 
 #include "app/parts.h"
-#include "util/cleanup.h"
 #include "util/memory.h"
+#include "util/timer.h"
 
 /* An event takes a kilobyte until it is recorded and logged. So many are worth the search for free pages. */
 #define MANY_EVENTS 256
@@ -25,8 +25,6 @@ struct heap_trim {
         bool requested;
 };
 
-DEFINE_CLEANUP(struct heap_trim, heap_trim_free)
-
 static uint64_t count_events(const struct heap_trim *trim)
 {
         const uint64_t *counts = recorder_event_counts(trim->parts->recorder);
@@ -37,20 +35,18 @@ static uint64_t count_events(const struct heap_trim *trim)
         return sum;
 }
 
-static int on_post(sd_event_source *source, void *userdata)
+static void on_post(void *userdata)
 {
-        (void)source;
         struct heap_trim *trim = userdata;
         const uint64_t events = count_events(trim);
 
         if (!trim->requested && events < trim->events + MANY_EVENTS)
-                return 0;
+                return;
         if (!state_is_idle(trim->parts->state) || !journal_is_idle(trim->parts->journal))
-                return 0;
+                return;
         trim->requested = false;
         trim->events = events;
         (void)malloc_trim(0);
-        return 0;
 }
 
 void heap_trim_request(struct heap_trim *trim)
@@ -59,17 +55,14 @@ void heap_trim_request(struct heap_trim *trim)
                 trim->requested = true;
 }
 
-int heap_trim_new(const struct parts *parts, struct heap_trim **ret_trim)
+struct heap_trim *heap_trim_new(const struct parts *parts)
 {
-        CLEANUP(cleanup_heap_trim_free) struct heap_trim *trim = memory_need(calloc(1, sizeof(*trim)));
+        struct heap_trim *trim = memory_need(calloc(1, sizeof(*trim)));
 
         trim->parts = parts;
-        int r = sd_event_add_post(parts->event, &trim->post, on_post, trim);
-        if (r < 0)
-                return r;
+        trim->post = post_new(parts->event, on_post, trim);
         heap_trim_request(trim); /* after the start */
-        *ret_trim = STEAL_POINTER(trim);
-        return 0;
+        return trim;
 }
 
 struct heap_trim *heap_trim_free(struct heap_trim *trim)

@@ -8,8 +8,8 @@
 struct heap_trim;
 struct parts;
 
-/* The parts are borrowed. Returns 0 or a negative errno. */
-int heap_trim_new(const struct parts *parts, struct heap_trim **ret_trim);
+/* The parts are borrowed. */
+struct heap_trim *heap_trim_new(const struct parts *parts);
 
 /* Much memory was used. What of it is free is given back when the loop has nothing to do. Accepts NULL. */
 void heap_trim_request(struct heap_trim *trim);

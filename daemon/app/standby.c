@@ -332,12 +332,10 @@ static int build(struct standby *standby, struct store *store, uint64_t timeout_
                 return r;
         }
         r = journal_start(parts->journal, parts->event);
-        if (r >= 0)
-                r = parts_build_standby(parts);
-        if (r >= 0)
-                r = status_line_new(parts->event, describe_status, standby, &standby->line);
         if (r < 0)
                 return r;
+        parts_build_standby(parts);
+        standby->line = status_line_new(parts->event, describe_status, standby);
         standby->reload = reload_new(parts, on_reload_end, standby);
         standby->timer = timer_new(parts->event, CLOCK_BOOTTIME, 10 * USEC_PER_MSEC, on_timer, standby);
         timer_start(standby->timer, 0);

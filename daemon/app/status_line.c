@@ -22,14 +22,13 @@
 #define STATUS_HOLD_MAX_US (5 * STATUS_INTERVAL_US)
 
 struct status_line {
+        sd_event *event;
         sd_event_source *post;
         sd_event_source *timer;
         status_describe describe;
         void *userdata;
         uint64_t sent_us;
 };
-
-DEFINE_CLEANUP(struct status_line, status_line_free)
 
 static void send_text(struct status_line *line, const char *status, uint64_t now)
 {
@@ -38,16 +37,16 @@ static void send_text(struct status_line *line, const char *status, uint64_t now
                 (void)sd_notifyf(false, "STATUS=%s", status);
 }
 
-static int on_post(sd_event_source *source, void *userdata)
+static void on_post(void *userdata)
 {
         struct status_line *line = userdata;
         uint64_t now = 0;
         bool stable = true;
 
-        (void)sd_event_now(sd_event_source_get_event(source), CLOCK_BOOTTIME, &now);
+        (void)sd_event_now(line->event, CLOCK_BOOTTIME, &now);
         if (now < line->sent_us + STATUS_INTERVAL_US) {
                 timer_start_at(line->timer, line->sent_us + STATUS_INTERVAL_US);
-                return 0;
+                return;
         }
 
         CLEANUP(cleanup_free) char *status = line->describe(line->userdata, now, &stable);
@@ -55,7 +54,6 @@ static int on_post(sd_event_source *source, void *userdata)
                 timer_start_at(line->timer, now + STATUS_INTERVAL_US / 10);
         else
                 send_text(line, status, now);
-        return 0;
 }
 
 void status_line_send(struct status_line *line)
@@ -65,7 +63,7 @@ void status_line_send(struct status_line *line)
 
         if (line == NULL)
                 return;
-        (void)sd_event_now(sd_event_source_get_event(line->post), CLOCK_BOOTTIME, &now);
+        (void)sd_event_now(line->event, CLOCK_BOOTTIME, &now);
         CLEANUP(cleanup_free) char *status = line->describe(line->userdata, now, &stable);
         send_text(line, status, now);
 }
@@ -76,22 +74,20 @@ static void on_timer(void *userdata)
         (void)userdata;
 }
 
-int status_line_new(sd_event *event, status_describe describe, void *userdata, struct status_line **ret_line)
+struct status_line *status_line_new(sd_event *event, status_describe describe, void *userdata)
 {
-        if (getenv("NOTIFY_SOCKET") == NULL) {
-                *ret_line = NULL;
-                return 0;
-        }
+        if (getenv("NOTIFY_SOCKET") == NULL)
+                return NULL;
 
-        CLEANUP(cleanup_status_line_free) struct status_line *line = memory_need(calloc(1, sizeof(*line)));
-        line->describe = describe;
-        line->userdata = userdata;
-        line->timer = timer_new(event, CLOCK_BOOTTIME, STATUS_INTERVAL_US / 20, on_timer, line);
-        int r = sd_event_add_post(event, &line->post, on_post, line);
-        if (r < 0)
-                return r;
-        *ret_line = STEAL_POINTER(line);
-        return 0;
+        struct status_line *line = memory_need(calloc(1, sizeof(*line)));
+        *line = (struct status_line){
+                .event = event,
+                .post = post_new(event, on_post, line),
+                .timer = timer_new(event, CLOCK_BOOTTIME, STATUS_INTERVAL_US / 20, on_timer, line),
+                .describe = describe,
+                .userdata = userdata,
+        };
+        return line;
 }
 
 struct status_line *status_line_free(struct status_line *line)

@@ -18,8 +18,8 @@ struct status_line;
  */
 typedef char *(*status_describe)(void *userdata, uint64_t now_us, bool *ret_stable);
 
-/* Without $NOTIFY_SOCKET *ret_line is NULL. Returns 0 or a negative errno. */
-int status_line_new(sd_event *event, status_describe describe, void *userdata, struct status_line **ret_line);
+/* NULL without $NOTIFY_SOCKET. */
+struct status_line *status_line_new(sd_event *event, status_describe describe, void *userdata);
 
 /* Sends the text at once, whether it is stable or not. NULL is accepted. */
 void status_line_send(struct status_line *line);

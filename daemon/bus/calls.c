@@ -18,8 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/cleanup.h"
 #include "util/memory.h"
+#include "util/timer.h"
 
 #define READING_MAX 2
 
@@ -35,8 +35,6 @@ struct bus_calls {
         sd_event_source *turn;    /* a call may be started when nothing else is to be done */
         sd_event_source *drained; /* while the connection has unsent messages: something has happened */
 };
-
-DEFINE_CLEANUP(struct bus_calls, bus_calls_free)
 
 /* ---- starting ---- */
 
@@ -92,9 +90,8 @@ static void wait_for_turn(struct bus_calls *calls)
         (void)sd_event_source_set_enabled(calls->drained, blocked ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
-static int on_turn(sd_event_source *source, void *userdata)
+static void on_turn(void *userdata)
 {
-        (void)source;
         struct bus_calls *calls = userdata;
         struct bus_call *call = first_waiting(calls);
 
@@ -104,15 +101,11 @@ static int on_turn(sd_event_source *source, void *userdata)
                 bus_call_begin(call);
         }
         wait_for_turn(calls);
-        return 0;
 }
 
-static int on_drained(sd_event_source *source, void *userdata)
+static void on_drained(void *userdata)
 {
-        (void)source;
-
         wait_for_turn(userdata);
-        return 0;
 }
 
 /* ---- calls ---- */
@@ -207,21 +200,16 @@ void bus_calls_drop(struct bus_calls *calls)
 
 /* ---- life ---- */
 
-int bus_calls_new(sd_event *event, struct bus_calls **ret_calls)
+struct bus_calls *bus_calls_new(sd_event *event)
 {
-        CLEANUP(cleanup_bus_calls_free) struct bus_calls *calls = memory_need(calloc(1, sizeof(*calls)));
+        struct bus_calls *calls = memory_need(calloc(1, sizeof(*calls)));
 
         calls->end = &calls->first;
-        int r = sd_event_add_defer(event, &calls->turn, on_turn, calls);
-        if (r >= 0)
-                r = sd_event_source_set_priority(calls->turn, SD_EVENT_PRIORITY_IDLE);
-        if (r >= 0)
-                r = sd_event_add_post(event, &calls->drained, on_drained, calls);
-        if (r < 0)
-                return r;
+        calls->turn = deferred_new(event, on_turn, calls);
+        (void)sd_event_source_set_priority(calls->turn, SD_EVENT_PRIORITY_IDLE);
+        calls->drained = post_new(event, on_drained, calls);
         wait_for_turn(calls);
-        *ret_calls = STEAL_POINTER(calls);
-        return 0;
+        return calls;
 }
 
 struct bus_calls *bus_calls_free(struct bus_calls *calls)

@@ -56,8 +56,7 @@ struct bus_call {
         bool started, reads;
 };
 
-/* Returns 0 or a negative errno. */
-int bus_calls_new(sd_event *event, struct bus_calls **ret_calls);
+struct bus_calls *bus_calls_new(sd_event *event);
 
 /* No call may be started and not finished. Accepts NULL, returns NULL. */
 struct bus_calls *bus_calls_free(struct bus_calls *calls);

@@ -13,12 +13,11 @@
 #include "bus/connection.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
 
 struct bus_connection {
@@ -29,15 +28,12 @@ struct bus_connection {
         struct bus_listener *listeners;
 };
 
-int bus_connection_new(sd_event *event, struct bus_connection **ret_connection)
+struct bus_connection *bus_connection_new(sd_event *event)
 {
-        struct bus_connection *connection = calloc(1, sizeof(*connection));
+        struct bus_connection *connection = memory_need(calloc(1, sizeof(*connection)));
 
-        if (connection == NULL)
-                return -ENOMEM;
         connection->event = sd_event_ref(event);
-        *ret_connection = connection;
-        return 0;
+        return connection;
 }
 
 struct bus_connection *bus_connection_free(struct bus_connection *connection)
@@ -76,14 +72,12 @@ static int report_connected(struct bus_connection *connection)
         return 0;
 }
 
-int bus_connection_listen(struct bus_connection *connection, struct bus_listener *listener)
+void bus_connection_listen(struct bus_connection *connection, struct bus_listener *listener)
 {
-        int r = connection->connected ? listener->on_connect(connection->bus, listener->userdata) : 0;
-        if (r < 0)
-                return r;
         listener->next = connection->listeners;
         connection->listeners = listener;
-        return 0;
+        if (connection->connected && listener->on_connect(connection->bus, listener->userdata) < 0)
+                bus_connection_close(connection);
 }
 
 void bus_connection_unlisten(struct bus_connection *connection, struct bus_listener *listener)

@@ -28,17 +28,14 @@ struct bus_listener {
         struct bus_listener *next; /* private */
 };
 
-/* Does not connect. Returns 0 or -ENOMEM. */
-int bus_connection_new(sd_event *event, struct bus_connection **ret_connection);
+/* Does not connect. */
+struct bus_connection *bus_connection_new(sd_event *event);
 
 /* All listeners must have been removed. Accepts NULL, returns NULL. */
 struct bus_connection *bus_connection_free(struct bus_connection *connection);
 
-/*
- * Adds a listener; if the connection is open, on_connect() is called at once. Returns 0, or the error of
- * on_connect(), and then the listener was not added.
- */
-int bus_connection_listen(struct bus_connection *connection, struct bus_listener *listener);
+/* Adds a listener; if the connection is open, on_connect() is called at once. */
+void bus_connection_listen(struct bus_connection *connection, struct bus_listener *listener);
 void bus_connection_unlisten(struct bus_connection *connection, struct bus_listener *listener);
 
 /*

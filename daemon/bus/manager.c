@@ -18,7 +18,6 @@
 #include "bus/calls.h"
 #include "bus/login.h"
 #include "bus/reply.h"
-#include "util/cleanup.h"
 #include "util/memory.h"
 
 #define SIZE_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -29,8 +28,6 @@ struct bus_manager {
         struct bus_calls *calls;
         sd_bus_slot *object; /* NULL: no connection */
 };
-
-DEFINE_CLEANUP(struct bus_manager, bus_manager_free)
 
 /* ---- arguments ---- */
 
@@ -267,19 +264,14 @@ static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *ret_er
 
 /* ---- life ---- */
 
-int bus_manager_new(sd_event *event, bus_operation *const operations[], void *userdata,
-                    struct bus_manager **ret_manager)
+struct bus_manager *bus_manager_new(sd_event *event, bus_operation *const operations[], void *userdata)
 {
-        CLEANUP(cleanup_bus_manager_free)
         struct bus_manager *manager = memory_need(calloc(1, sizeof(*manager)));
 
         manager->operations = operations;
         manager->userdata = userdata;
-        int r = bus_calls_new(event, &manager->calls);
-        if (r < 0)
-                return r;
-        *ret_manager = STEAL_POINTER(manager);
-        return 0;
+        manager->calls = bus_calls_new(event);
+        return manager;
 }
 
 struct bus_manager *bus_manager_free(struct bus_manager *manager)

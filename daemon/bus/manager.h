@@ -12,11 +12,8 @@ struct bus_manager;
 #define MANAGER_PATH      "/org/jobwatchd1"
 #define MANAGER_INTERFACE "org.jobwatchd1.Manager"
 
-/*
- * The operations are borrowed, by enum bus_method; `userdata` is for them. Returns 0 or a negative errno.
- */
-int bus_manager_new(sd_event *event, bus_operation *const operations[], void *userdata,
-                    struct bus_manager **ret_manager);
+/* The operations are borrowed, by enum bus_method; `userdata` is for them. */
+struct bus_manager *bus_manager_new(sd_event *event, bus_operation *const operations[], void *userdata);
 
 /* No operation is in progress any more. Accepts NULL, returns NULL. */
 struct bus_manager *bus_manager_free(struct bus_manager *manager);

@@ -16,7 +16,9 @@
 
 #include "bus/manager.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 #define BUS_NAME "org.jobwatchd1"
@@ -46,16 +48,14 @@ struct bus_service {
         int error; /* an errno for the kind of trouble that was reported; 0: none */
 };
 
-DEFINE_CLEANUP(struct bus_service, bus_service_free)
-
 char *bus_service_name(const char *instance)
 {
         CLEANUP(cleanup_free) char *path = NULL;
 
         if (instance == NULL)
-                return strdup(BUS_NAME);
+                return memory_need(strdup(BUS_NAME));
         if (sd_bus_path_encode("/", instance, &path) < 0)
-                return NULL;
+                memory_exhausted();
         return format_message(BUS_NAME ".%s", path + 1);
 }
 
@@ -80,8 +80,7 @@ static void report_unnamed(struct bus_service *service, int error, const char *c
 
 static void try_later(struct bus_service *service)
 {
-        (void)sd_event_source_set_time_relative(service->retry, service->retry_us);
-        (void)sd_event_source_set_enabled(service->retry, SD_EVENT_ONESHOT);
+        timer_start(service->retry, service->retry_us);
         service->retry_us = service->retry_us < RETRY_MAX_US / 2 ? service->retry_us * 2 : RETRY_MAX_US;
 }
 
@@ -145,7 +144,7 @@ static int on_connect(sd_bus *bus, void *userdata)
                 r = request_name(service, bus);
         if (r < 0)
                 return r;
-        (void)sd_event_source_set_enabled(service->retry, SD_EVENT_OFF);
+        source_stop(service->retry);
         service->is_connected = true;
         return 0;
 }
@@ -166,20 +165,17 @@ static void on_lost(void *userdata)
         try_later(service);
 }
 
-static int on_retry(sd_event_source *source, uint64_t time_us, void *userdata)
+static void on_retry(void *userdata)
 {
-        (void)source;
-        (void)time_us;
         struct bus_service *service = userdata;
         CLEANUP(cleanup_free) char *reason = NULL;
 
         int r = service->is_connected ? request_name(service, bus_connection_get(service->parts.connection))
                                       : bus_connection_open(service->parts.connection, &reason);
         if (r >= 0)
-                return 0;
+                return;
         report_unnamed(service, ENOTCONN, reason != NULL ? reason : strerror(-r));
         try_later(service);
-        return 0;
 }
 
 void bus_service_emit_event(struct bus_service *service, uint64_t sequence, uint64_t job, const char *event)
@@ -199,33 +195,21 @@ void bus_service_emit_event(struct bus_service *service, uint64_t sequence, uint
 
 /* ---- life ---- */
 
-int bus_service_new(const struct bus_service_parts *parts, struct bus_service **ret_service)
+struct bus_service *bus_service_new(const struct bus_service_parts *parts)
 {
-        CLEANUP(cleanup_bus_service_free) struct bus_service *service = calloc(1, sizeof(*service));
+        struct bus_service *service = memory_need(calloc(1, sizeof(*service)));
 
-        if (service == NULL)
-                return -ENOMEM;
-        service->parts = *parts;
-        service->retry_us = RETRY_MIN_US;
-        service->name = bus_service_name(parts->instance);
-        if (service->name == NULL)
-                return -ENOMEM;
-        int r = bus_manager_new(parts->event, parts->operations, parts->userdata, &service->manager);
-        if (r >= 0) /* at once */
-                r = sd_event_add_time(parts->event, &service->retry, CLOCK_MONOTONIC, 0, USEC_PER_MSEC,
-                                      on_retry, service);
-        if (r < 0)
-                return r;
-        service->listener = (struct bus_listener){
-                .on_connect = on_connect,
-                .on_lost = on_lost,
-                .userdata = service,
+        *service = (struct bus_service){
+                .parts = *parts,
+                .listener = { .on_connect = on_connect, .on_lost = on_lost, .userdata = service },
+                .manager = bus_manager_new(parts->event, parts->operations, parts->userdata),
+                .name = bus_service_name(parts->instance),
+                .retry = timer_new(parts->event, CLOCK_MONOTONIC, USEC_PER_MSEC, on_retry, service),
+                .retry_us = RETRY_MIN_US,
         };
-        r = bus_connection_listen(parts->connection, &service->listener);
-        if (r < 0)
-                return r;
-        *ret_service = STEAL_POINTER(service);
-        return 0;
+        timer_start(service->retry, 0);
+        bus_connection_listen(parts->connection, &service->listener);
+        return service;
 }
 
 bool bus_service_is_settled(const struct bus_service *service)
@@ -238,7 +222,7 @@ void bus_service_stop(struct bus_service *service)
         if (service->stopped)
                 return;
         service->stopped = true;
-        (void)sd_event_source_set_enabled(service->retry, SD_EVENT_OFF);
+        source_stop(service->retry);
         if (service->is_connected)
                 (void)sd_bus_release_name_async(bus_connection_get(service->parts.connection), NULL,
                                                 service->name, NULL, NULL);

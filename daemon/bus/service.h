@@ -29,12 +29,12 @@ struct bus_service_parts {
 
 /*
  * The name of the API, malloc()ed: "org.jobwatchd1", or with an instance "org.jobwatchd1.LABEL", where LABEL
- * is its name with each character but A-Z a-z 0-9, and a digit at the start, as _XX. NULL: no memory.
+ * is its name with each character but A-Z a-z 0-9, and a digit at the start, as _XX.
  */
 char *bus_service_name(const char *instance);
 
-/* Connects later, from the loop. Returns 0 or a negative errno. */
-int bus_service_new(const struct bus_service_parts *parts, struct bus_service **ret_service);
+/* Connects later, from the loop. */
+struct bus_service *bus_service_new(const struct bus_service_parts *parts);
 
 /* Whether it is known if clients can call: the name is there, or an attempt to get it has failed. */
 bool bus_service_is_settled(const struct bus_service *service);

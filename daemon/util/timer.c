@@ -104,3 +104,12 @@ void deferred_start(sd_event_source *deferred)
 {
         (void)sd_event_source_set_enabled(deferred, SD_EVENT_ONESHOT);
 }
+
+sd_event_source *post_new(sd_event *event, void (*handler)(void *userdata), void *userdata)
+{
+        sd_event_source *post = NULL;
+
+        need(sd_event_add_post(event, &post, on_due, call_new(handler, userdata)), &post);
+        (void)sd_event_source_set_enabled(post, SD_EVENT_ON);
+        return post;
+}

@@ -6,7 +6,7 @@
 #include <systemd/sd-event.h>
 
 /*
- * Timers and deferred calls of an event loop, as sources that their owner ends with
+ * Timers, deferred and other calls of an event loop, as sources that their owner ends with
  * sd_event_source_disable_unref(). To make one takes memory and, for the first timer of a clock, a
  * descriptor: without these the process ends. The rest cannot fail.
  */
@@ -26,3 +26,6 @@ bool source_is_started(sd_event_source *source);
 /* A call in the next iteration of the loop, which is not started. */
 sd_event_source *deferred_new(sd_event *event, void (*handler)(void *userdata), void *userdata);
 void deferred_start(sd_event_source *deferred);
+
+/* A call after each iteration of the loop in which another source was dispatched. It is started. */
+sd_event_source *post_new(sd_event *event, void (*handler)(void *userdata), void *userdata);

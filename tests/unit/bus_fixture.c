@@ -271,7 +271,7 @@ int bus_setup(void **state)
         fixture->systemd.active = "inactive";
         fixture->systemd.sub = "dead";
         fake_connect(fixture);
-        assert_int_equal(bus_connection_new(fixture->hook->event, &fixture->connection), 0);
+        fixture->connection = bus_connection_new(fixture->hook->event);
         assert_int_equal(unit_hooks_new(&fixture->hook->context, fixture->connection, &fixture->unit_hooks),
                          0);
         *state = fixture;

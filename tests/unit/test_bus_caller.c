@@ -120,7 +120,7 @@ static int setup(void **state)
         assert_int_equal(bus_setup(&fixture), 0);
         scene->fixture = fixture;
         assert_return_code(chmod(scene->fixture->hook->directory, 0755), errno);
-        assert_int_equal(bus_calls_new(scene->fixture->hook->event, &scene->calls), 0);
+        scene->calls = bus_calls_new(scene->fixture->hook->event);
         scene->server = connect_to(scene);
         assert_true(sd_bus_add_object_vtable(scene->server, NULL, "/test", "org.example.Test", vtable,
                                              scene) >= 0);

@@ -258,7 +258,7 @@ static void next_daemon(struct bus_fixture *fixture)
         assert_null(unit_hooks_free(fixture->unit_hooks));
         assert_null(bus_connection_free(fixture->connection));
         fixture->systemd.checks = 0;
-        assert_int_equal(bus_connection_new(fixture->hook->event, &fixture->connection), 0);
+        fixture->connection = bus_connection_new(fixture->hook->event);
         assert_int_equal(unit_hooks_new(&fixture->hook->context, fixture->connection, &fixture->unit_hooks),
                          0);
 }

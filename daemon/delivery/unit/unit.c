@@ -142,9 +142,7 @@ int unit_hooks_new(const struct hook_context *context, struct bus_connection *co
                 .listener = { .on_connect = on_connect, .on_lost = on_lost, .userdata = hooks },
         };
         TAILQ_INIT(&hooks->all);
-        int r = bus_connection_listen(connection, &hooks->listener);
-        if (r < 0)
-                return r;
+        bus_connection_listen(connection, &hooks->listener);
         hooks->context.files = event_files_new(NULL, add_held, hooks);
         /* Units that an earlier daemon has started may still run. Without a bus, their files stay. */
         if (!TAILQ_EMPTY(&hooks->all))

@@ -4,7 +4,6 @@
 
 #include "bus/reply.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 #include "bus/calls.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/text.h"
 #include "util/utf8.h"
 
@@ -151,14 +151,12 @@ static size_t character_size(const char *data, size_t size)
         return point == 0 || is_noncharacter ? 0 : length;
 }
 
-/* A copy as D-Bus wants it, at most three times as long. NULL: no memory. */
+/* A copy as D-Bus wants it, at most three times as long. */
 static char *valid_copy(const char *data, size_t size)
 {
         const size_t replacement = strlen(UTF8_REPLACEMENT);
-        char *copy = malloc(size * replacement + 1), *end = copy;
+        char *copy = memory_malloc(NULL, size * replacement + 1), *end = copy;
 
-        if (copy == NULL)
-                return NULL;
         while (size > 0) {
                 size_t valid = character_size(data, size), taken = valid;
                 if (valid == 0) {
@@ -192,10 +190,7 @@ void bus_reply_string(struct bus_call *call, const char *string)
                 return;
         }
         CLEANUP(cleanup_free) char *copy = valid_copy(string, size);
-        if (copy == NULL)
-                note(call, -ENOMEM);
-        else
-                append(call, SD_BUS_TYPE_STRING, copy);
+        append(call, SD_BUS_TYPE_STRING, copy);
 }
 
 void bus_put_text(struct bus_call *call, const char *key, const char *data, size_t size, size_t limit)
@@ -207,12 +202,8 @@ void bus_put_text(struct bus_call *call, const char *key, const char *data, size
                 put(call, key, "s", data);
                 return;
         }
-        size = shown;
-        CLEANUP(cleanup_free) char *copy = valid_copy(data, size);
-        if (copy == NULL)
-                note(call, -ENOMEM);
-        else
-                put(call, key, "s", copy);
+        CLEANUP(cleanup_free) char *copy = valid_copy(data, shown);
+        put(call, key, "s", copy);
 }
 
 void bus_put_strings(struct bus_call *call, const char *key, char *const *strings)
@@ -268,10 +259,7 @@ void bus_call_fail(struct bus_call *call, enum bus_error error, const char *form
         (void)vsnprintf(text, sizeof(text), format, arguments);
         va_end(arguments);
         CLEANUP(cleanup_free) char *copy = valid_copy(text, strlen(text));
-        int r = -ENOMEM;
-        if (copy != NULL)
-                r = sd_bus_reply_method_error(call->message,
-                                              &SD_BUS_ERROR_MAKE_CONST(error_names[error], copy));
+        int r = sd_bus_reply_method_error(call->message, &SD_BUS_ERROR_MAKE_CONST(error_names[error], copy));
         if (r < 0)
                 (void)sd_bus_reply_method_errno(call->message, r, NULL);
         bus_call_finish(call);

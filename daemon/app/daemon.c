@@ -464,9 +464,10 @@ static enum exit_status run_until_exit(const struct daemon_options *options, str
         const uint64_t timeout_at_us = options->timeout_us > 0 ? clock_boot_us() + options->timeout_us : 0;
         struct store *store = NULL;
         bool stands_by = false, hands_over = false;
+        enum exit_status status;
 
-        enum exit_status status = opening_open(options, *config, journal, &store, &stands_by);
-        while (status == EXIT_STATUS_SUCCESS) {
+        while ((status = opening_open(options, *config, journal, &store, &stands_by)) ==
+               EXIT_STATUS_SUCCESS) {
                 if (stands_by) {
                         status = standby_run(options, config, journal, store, timeout_at_us, hands_over,
                                              &store);
@@ -476,7 +477,6 @@ static enum exit_status run_until_exit(const struct daemon_options *options, str
                 status = run_active(options, config, journal, store, timeout_at_us, &stands_by, &hands_over);
                 if (!stands_by)
                         return status;
-                status = opening_stand_by(options, *config, journal, &store);
         }
         return status;
 }

@@ -5,7 +5,6 @@
 #include "app/opening.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -79,24 +78,15 @@ static enum exit_status open_database(const struct daemon_options *options, cons
 }
 
 enum exit_status opening_open(const struct daemon_options *options, const struct config *config,
-                              struct journal *journal, struct store **ret_store, bool *ret_stands_by)
+                              struct journal *journal, struct store **ret_store, bool *stands_by)
 {
         CLEANUP(cleanup_free) char *message = NULL;
 
-        *ret_stands_by = false;
         if (config->state_database[0] != '\0')
-                return open_database(options, config, journal, ret_store, ret_stands_by);
+                return open_database(options, config, journal, ret_store, stands_by);
         int r = store_open(config_state_directory(config), &message, ret_store);
         if (r >= 0)
                 return EXIT_STATUS_SUCCESS;
         journal_print(journal, LOG_ERR, "%s", message != NULL ? message : strerror(-r));
         return EXIT_STATUS_STATE;
-}
-
-enum exit_status opening_stand_by(const struct daemon_options *options, const struct config *config,
-                                  struct journal *journal, struct store **ret_store)
-{
-        bool stands_by = true;
-
-        return open_database(options, config, journal, ret_store, &stands_by);
 }

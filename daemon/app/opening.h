@@ -9,14 +9,11 @@
 
 /*
  * Opens the store of a configuration: in the state directory, or in a database. If another host is active,
- * *ret_store is one that stands by, but not with --once. Errors are logged.
+ * *ret_store is one that stands by, and *stands_by is set, but not with --once. If it is set before, as after
+ * this host was active or stood by, the store stands by, whether there is a server or not. Errors are logged.
  */
 enum exit_status opening_open(const struct daemon_options *options, const struct config *config,
-                              struct journal *journal, struct store **ret_store, bool *ret_stands_by);
-
-/* The same after this host was active, or stood by: it stands by, whether there is a server or not. */
-enum exit_status opening_stand_by(const struct daemon_options *options, const struct config *config,
-                                  struct journal *journal, struct store **ret_store);
+                              struct journal *journal, struct store **ret_store, bool *stands_by);
 
 /* The name of this host; "" if it is not known. */
 void opening_host(char ret_host[static STORE_HOST_SIZE]);

@@ -27,6 +27,8 @@
 #define UNSENT_MAX 1
 
 struct bus_calls {
+        bus_operation *const *operations;
+        void *userdata;                /* of them */
         struct bus_call *first, **end; /* all */
         size_t count;
         size_t waiting; /* calls that read and are not started */
@@ -110,8 +112,8 @@ static void on_drained(void *userdata)
 
 /* ---- calls ---- */
 
-int bus_calls_take(struct bus_calls *calls, sd_bus_message *message, sd_bus_error *ret_error,
-                   struct bus_call **ret_call)
+int bus_calls_take(struct bus_calls *calls, sd_bus_message *message, enum bus_method method,
+                   sd_bus_error *ret_error, struct bus_call **ret_call)
 {
         const char *sender = sd_bus_message_get_sender(message);
         size_t of_client = 0;
@@ -130,6 +132,8 @@ int bus_calls_take(struct bus_calls *calls, sd_bus_message *message, sd_bus_erro
 
         struct bus_call *call = memory_need(calloc(1, sizeof(*call)));
         call->message = sd_bus_message_ref(message);
+        call->operation = calls->operations[method];
+        call->userdata = calls->userdata;
         call->calls = calls;
         *calls->end = call;
         calls->end = &call->next;
@@ -200,10 +204,12 @@ void bus_calls_drop(struct bus_calls *calls)
 
 /* ---- life ---- */
 
-struct bus_calls *bus_calls_new(sd_event *event)
+struct bus_calls *bus_calls_new(sd_event *event, bus_operation *const operations[], void *userdata)
 {
         struct bus_calls *calls = memory_need(calloc(1, sizeof(*calls)));
 
+        calls->operations = operations;
+        calls->userdata = userdata;
         calls->end = &calls->first;
         calls->turn = deferred_new(event, on_turn, calls);
         (void)sd_event_source_set_priority(calls->turn, SD_EVENT_PRIORITY_IDLE);

@@ -56,7 +56,8 @@ struct bus_call {
         bool started, reads;
 };
 
-struct bus_calls *bus_calls_new(sd_event *event);
+/* The operations are borrowed, by enum bus_method; `userdata` is for them. */
+struct bus_calls *bus_calls_new(sd_event *event, bus_operation *const operations[], void *userdata);
 
 /* No call may be started and not finished. Accepts NULL, returns NULL. */
 struct bus_calls *bus_calls_free(struct bus_calls *calls);
@@ -65,8 +66,8 @@ struct bus_calls *bus_calls_free(struct bus_calls *calls);
  * Takes a call. Returns 1 and *ret_call, which is to be begun by bus_call_begin(), or, for a caller that is
  * waiting for a reply, by bus_call_read(); or a negative errno with the error set.
  */
-int bus_calls_take(struct bus_calls *calls, sd_bus_message *message, sd_bus_error *ret_error,
-                   struct bus_call **ret_call);
+int bus_calls_take(struct bus_calls *calls, sd_bus_message *message, enum bus_method method,
+                   sd_bus_error *ret_error, struct bus_call **ret_call);
 
 /* How many calls of the user who made this one wait for polkit. */
 size_t bus_calls_count_asking(const struct bus_call *call);

@@ -10,7 +10,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bus/arguments.h"
@@ -18,16 +17,8 @@
 #include "bus/calls.h"
 #include "bus/login.h"
 #include "bus/reply.h"
-#include "util/memory.h"
 
 #define SIZE_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-struct bus_manager {
-        bus_operation *const *operations;
-        void *userdata; /* of them */
-        struct bus_calls *calls;
-        sd_bus_slot *object; /* NULL: no connection */
-};
 
 /* ---- arguments ---- */
 
@@ -242,16 +233,13 @@ static enum bus_method find_method(const char *name)
 
 static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
-        const struct bus_manager *manager = userdata;
         const enum bus_method method = find_method(sd_bus_message_get_member(message));
         struct bus_call *call = NULL;
 
-        int r = bus_calls_take(manager->calls, message, ret_error, &call);
+        int r = bus_calls_take(userdata, message, method, ret_error, &call);
         if (r < 0)
                 return r;
         call->read = methods[method].read;
-        call->operation = manager->operations[method];
-        call->userdata = manager->userdata;
         call->action = methods[method].action;
         if (call->action != NULL)
                 bus_caller_check(call);
@@ -260,34 +248,6 @@ static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *ret_er
         else
                 bus_call_read(call);
         return 1; /* the reply comes later */
-}
-
-/* ---- life ---- */
-
-struct bus_manager *bus_manager_new(sd_event *event, bus_operation *const operations[], void *userdata)
-{
-        struct bus_manager *manager = memory_need(calloc(1, sizeof(*manager)));
-
-        manager->operations = operations;
-        manager->userdata = userdata;
-        manager->calls = bus_calls_new(event);
-        return manager;
-}
-
-struct bus_manager *bus_manager_free(struct bus_manager *manager)
-{
-        if (manager == NULL)
-                return NULL;
-        sd_bus_slot_unref(manager->object);
-        bus_calls_free(manager->calls);
-        free(manager);
-        return NULL;
-}
-
-void bus_manager_detach(struct bus_manager *manager)
-{
-        manager->object = sd_bus_slot_unref(manager->object);
-        bus_calls_drop(manager->calls);
 }
 
 /* ---- the API ---- */
@@ -326,10 +286,9 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_END,
 };
 
-int bus_manager_attach(struct bus_manager *manager, sd_bus *bus)
+int bus_manager_attach(struct bus_calls *calls, sd_bus *bus, sd_bus_slot **ret_object)
 {
-        int r = sd_bus_add_object_vtable(bus, &manager->object, MANAGER_PATH, MANAGER_INTERFACE, vtable,
-                                         manager);
+        int r = sd_bus_add_object_vtable(bus, ret_object, MANAGER_PATH, MANAGER_INTERFACE, vtable, calls);
 
         return r < 0 ? r : 0;
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/calls.h"
 #include "bus/manager.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
@@ -36,8 +37,9 @@
 struct bus_service {
         struct bus_service_parts parts;
         struct bus_listener listener;
-        struct bus_manager *manager;
+        struct bus_calls *calls;
         char *name;
+        sd_bus_slot *object;   /* NULL: no connection */
         sd_bus_slot *request;  /* of the name, in progress or answered */
         sd_bus_slot *acquired; /* it is ours now */
         sd_event_source *retry;
@@ -135,7 +137,7 @@ static int on_connect(sd_bus *bus, void *userdata)
 
         if (service->stopped)
                 return 0;
-        int r = bus_manager_attach(service->manager, bus);
+        int r = bus_manager_attach(service->calls, bus, &service->object);
         if (r >= 0)
                 r = sd_bus_match_signal_async(bus, &service->acquired, "org.freedesktop.DBus",
                                               "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameAcquired",
@@ -149,13 +151,20 @@ static int on_connect(sd_bus *bus, void *userdata)
         return 0;
 }
 
+/* Takes no more calls. Those that were not started are dropped. */
+static void withdraw(struct bus_service *service)
+{
+        service->request = sd_bus_slot_unref(service->request);
+        service->acquired = sd_bus_slot_unref(service->acquired);
+        service->object = sd_bus_slot_unref(service->object);
+        bus_calls_drop(service->calls);
+}
+
 static void on_lost(void *userdata)
 {
         struct bus_service *service = userdata;
 
-        service->request = sd_bus_slot_unref(service->request);
-        service->acquired = sd_bus_slot_unref(service->acquired);
-        bus_manager_detach(service->manager);
+        withdraw(service);
         if (service->stopped || !service->is_connected)
                 return;
         service->is_connected = false;
@@ -202,7 +211,7 @@ struct bus_service *bus_service_new(const struct bus_service_parts *parts)
         *service = (struct bus_service){
                 .parts = *parts,
                 .listener = { .on_connect = on_connect, .on_lost = on_lost, .userdata = service },
-                .manager = bus_manager_new(parts->event, parts->operations, parts->userdata),
+                .calls = bus_calls_new(parts->event, parts->operations, parts->userdata),
                 .name = bus_service_name(parts->instance),
                 .retry = timer_new(parts->event, CLOCK_MONOTONIC, USEC_PER_MSEC, on_retry, service),
                 .retry_us = RETRY_MIN_US,
@@ -226,9 +235,7 @@ void bus_service_stop(struct bus_service *service)
         if (service->is_connected)
                 (void)sd_bus_release_name_async(bus_connection_get(service->parts.connection), NULL,
                                                 service->name, NULL, NULL);
-        service->request = sd_bus_slot_unref(service->request);
-        service->acquired = sd_bus_slot_unref(service->acquired);
-        bus_manager_detach(service->manager);
+        withdraw(service);
 }
 
 struct bus_service *bus_service_free(struct bus_service *service)
@@ -237,9 +244,8 @@ struct bus_service *bus_service_free(struct bus_service *service)
                 return NULL;
         bus_connection_unlisten(service->parts.connection, &service->listener);
         sd_event_source_disable_unref(service->retry);
-        sd_bus_slot_unref(service->request);
-        sd_bus_slot_unref(service->acquired);
-        bus_manager_free(service->manager);
+        withdraw(service);
+        bus_calls_free(service->calls);
         free(service->name);
         free(service);
         return NULL;

@@ -153,14 +153,16 @@ static bus_operation *const operations[BUS_METHOD_COUNT] = {
 /* ---- the connection: a socket, whose other end writes messages as a bus would ---- */
 
 static sd_event *event;
-static struct bus_manager *manager;
+static struct bus_calls *calls;
+static sd_bus_slot *object;
 static sd_bus *server;
 static int client = -1;
 static uint32_t serial;
 
 static void disconnect(void)
 {
-        bus_manager_detach(manager);
+        object = sd_bus_slot_unref(object);
+        bus_calls_drop(calls);
         server = sd_bus_close_unref(server);
         (void)close(client);
         client = -1;
@@ -187,7 +189,7 @@ static void connect_client(void)
         check(sd_bus_new(&server) >= 0 && sd_bus_set_fd(server, ends[0], ends[0]) >= 0 &&
               sd_bus_set_server(server, 1, id) >= 0 && sd_bus_set_anonymous(server, 1) >= 0 &&
               sd_bus_start(server) >= 0 && sd_bus_attach_event(server, event, 0) >= 0);
-        check(bus_manager_attach(manager, server) >= 0);
+        check(bus_manager_attach(calls, server, &object) >= 0);
         check(write(client, greeting, sizeof(greeting) - 1) == sizeof(greeting) - 1);
         run();
 }
@@ -260,7 +262,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 return 0;
         if (event == NULL) {
                 check(sd_event_new(&event) >= 0);
-                manager = bus_manager_new(event, operations, NULL);
+                calls = bus_calls_new(event, operations, NULL);
         }
         if (client < 0)
                 connect_client();

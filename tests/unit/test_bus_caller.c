@@ -43,16 +43,16 @@ static void start(struct bus_call *call)
         bus_call_send(call);
 }
 
+static bus_operation *const operations[BUS_METHOD_COUNT] = { [BUS_POLL] = start };
+
 static int on_change(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
         struct scene *scene = userdata;
         struct bus_call *call = NULL;
 
-        int r = bus_calls_take(scene->calls, message, ret_error, &call);
+        int r = bus_calls_take(scene->calls, message, BUS_POLL, ret_error, &call);
         if (r < 0)
                 return r;
-        call->operation = start;
-        call->userdata = scene;
         call->action = "org.jobwatchd1.manage-jobs";
         bus_caller_check(call);
         return 1;
@@ -120,7 +120,7 @@ static int setup(void **state)
         assert_int_equal(bus_setup(&fixture), 0);
         scene->fixture = fixture;
         assert_return_code(chmod(scene->fixture->hook->directory, 0755), errno);
-        scene->calls = bus_calls_new(scene->fixture->hook->event);
+        scene->calls = bus_calls_new(scene->fixture->hook->event, operations, scene);
         scene->server = connect_to(scene);
         assert_true(sd_bus_add_object_vtable(scene->server, NULL, "/test", "org.example.Test", vtable,
                                              scene) >= 0);

@@ -157,28 +157,21 @@ static bool allows(const char *path, const char *directory)
         return false;
 }
 
-static bool one_allows(const char *pattern, const char *directory)
+/* By a drop-in of the unit or of its template. */
+static bool sandbox_allows(const char *unit, const char *directory)
 {
+        const int template_size = (int)(strcspn(unit, "@") + 1);
+        CLEANUP(cleanup_free)
+        char *pattern =
+                format_message("/etc/systemd/system/{%s,%.*s.service}.d/*.conf", unit, template_size, unit);
         glob_t files = { .gl_pathc = 0 };
         bool found = false;
 
-        if (glob(pattern, 0, NULL, &files) == 0)
+        if (glob(pattern, GLOB_BRACE, NULL, &files) == 0)
                 for (size_t i = 0; i < files.gl_pathc && !found; i++)
                         found = allows(files.gl_pathv[i], directory);
         globfree(&files);
         return found;
-}
-
-/* By a drop-in of the unit or of its template. */
-static bool sandbox_allows(const char *unit, const char *directory)
-{
-        const char *instance = strchr(unit, '@');
-        CLEANUP(cleanup_free) char *own = format_message("/etc/systemd/system/%s.d/*.conf", unit);
-        CLEANUP(cleanup_free)
-        char *common = format_message("/etc/systemd/system/%.*s.service.d/*.conf",
-                                      instance != NULL ? (int)(instance - unit + 1) : 0, unit);
-
-        return one_allows(own, directory) || (instance != NULL && one_allows(common, directory));
 }
 
 char *metrics_advice(const char *textfile, const char *unit)

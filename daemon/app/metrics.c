@@ -30,15 +30,7 @@ struct labels {
         } items[2];
 };
 
-#define NO_LABELS                                                                                            \
-        (struct labels)                                                                                      \
-        {                                                                                                    \
-                {                                                                                            \
-                        {                                                                                    \
-                                NULL, NULL                                                                   \
-                        }                                                                                    \
-                }                                                                                            \
-        }
+static const struct labels no_labels = { .items = { { NULL, NULL } } };
 
 static struct labels label(const char *name, const char *value)
 {
@@ -156,7 +148,7 @@ static void write_histogram(const struct writer *writer, const char *metric, str
 static void write_number(const struct writer *writer, const char *metric, const char *help, uint64_t number)
 {
         describe(writer, metric, "gauge", help);
-        write_count(writer, metric, NO_LABELS, number);
+        write_count(writer, metric, no_labels, number);
 }
 
 /* ---- jobs, events ---- */
@@ -216,7 +208,7 @@ static void write_requests(const struct writer *writer, const struct request_cou
                                 label("endpoint", endpoints[endpoint]), &requests->durations[endpoint]);
         describe(writer, "api_last_success_timestamp_seconds", "gauge",
                  "When a request to the API has succeeded last.");
-        write_time(writer, "api_last_success_timestamp_seconds", NO_LABELS, requests->success_us);
+        write_time(writer, "api_last_success_timestamp_seconds", no_labels, requests->success_us);
 }
 
 static void write_rates(const struct writer *writer, const struct status_facts *facts)
@@ -251,13 +243,13 @@ static void write_api(const struct writer *writer, const struct metrics_facts *f
         write_requests(writer, facts->requests);
         write_rates(writer, &facts->status);
         describe(writer, "poll_lag_seconds", "gauge", "How long the most overdue poll has been due.");
-        write_seconds(writer, "poll_lag_seconds", "", NO_LABELS, jobs->lag_us);
+        write_seconds(writer, "poll_lag_seconds", "", no_labels, jobs->lag_us);
         describe(writer, "feed_active", "gauge", "Whether the change feed works; absent if it is not used.");
         if (jobs->feed_works || jobs->feed_problem != NULL)
-                write_count(writer, "feed_active", NO_LABELS, jobs->feed_works ? 1 : 0);
+                write_count(writer, "feed_active", no_labels, jobs->feed_works ? 1 : 0);
         describe(writer, "feed_last_success_timestamp_seconds", "gauge",
                  "When a page of the change feed was read last.");
-        write_time(writer, "feed_last_success_timestamp_seconds", NO_LABELS,
+        write_time(writer, "feed_last_success_timestamp_seconds", no_labels,
                    facts->requests->feed_success_us);
 }
 
@@ -296,7 +288,7 @@ static void write_service(const struct writer *writer, uint64_t wall_us)
         describe(writer, "build_info", "gauge", "1, with the version of jobwatchd.");
         write_count(writer, "build_info", label("version", JOBWATCH_VERSION), 1);
         describe(writer, "heartbeat_timestamp_seconds", "gauge", "When jobwatchd made these metrics.");
-        write_time(writer, "heartbeat_timestamp_seconds", NO_LABELS, wall_us);
+        write_time(writer, "heartbeat_timestamp_seconds", no_labels, wall_us);
 }
 
 /* `host` is the one that is active, as far as hosts share the state, and this one knows. */
@@ -317,7 +309,7 @@ static void write_state(const struct writer *writer, const struct metrics_facts 
 
         write_number(writer, "state_bytes", "Size of the state, as limited by max_size.", facts->state_bytes);
         describe(writer, "state_commit_duration_seconds", "histogram", "Duration of writing transactions.");
-        write_histogram(writer, "state_commit_duration_seconds", NO_LABELS, facts->commits);
+        write_histogram(writer, "state_commit_duration_seconds", no_labels, facts->commits);
         write_number(writer, "state_writable", "Whether the state can be written.", writable ? 1 : 0);
 }
 

@@ -13,7 +13,6 @@
 #include "util/cleanup.h"
 #include "util/memory.h"
 #include "util/message.h"
-#include "util/timespan.h"
 #include "version.h"
 
 /* One per request in flight, and one for a sign-in, which must not wait for requests that hang. */

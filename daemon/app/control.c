@@ -5,8 +5,6 @@
 #include "app/control.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "app/control_state.h"
 #include "bus/reply.h"

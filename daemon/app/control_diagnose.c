@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "bus/reply.h"
-#include "util/cleanup.h"
 #include "util/message.h"
 #include "util/timespan.h"
 

@@ -5,7 +5,6 @@
  * these jobs; then another one goes on from there.
  */
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "app/control_state.h"

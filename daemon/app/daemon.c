@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
-#include <unistd.h>
 
 #include "app/building.h"
 #include "app/control.h"

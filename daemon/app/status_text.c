@@ -5,7 +5,6 @@
 #include "app/status_text.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "util/memory.h"

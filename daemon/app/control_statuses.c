@@ -94,7 +94,7 @@ static int run(struct state_operation *operation, struct store *store)
 
 static void put_status(const struct list_statuses *list, const struct seen_status *seen)
 {
-        const struct status_rules *rules = list->base.control->parts->config->status_rules;
+        const struct status_rules *rules = &list->base.control->parts->config->status;
         const struct status_meaning meaning = status_classify(rules, &seen->status, &TEXT_NULL);
         struct bus_call *call = list->base.call;
 

@@ -56,7 +56,6 @@ struct config *config_free(struct config *config)
         free(config->hooks);
         free(config->api.where_secret);
         free(config->api.where_ca_file);
-        status_rules_free(config->status_rules);
         free(config->status_file);
         free(config->path);
         free(config);

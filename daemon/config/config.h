@@ -155,10 +155,9 @@ struct config {
         struct api_config api;
         struct poll_config poll;
         struct limits_config limits;
-        struct string_list status_failure, status_success, status_running, failed_result;
-        struct status_rules *status_rules; /* the four lists, compiled */
-        char *status_file;                 /* the file in which a line "success +=" takes effect */
-        struct job_config *jobs;           /* those of [jobs], then the [job NAME] sections, then --job */
+        struct status_rules status;
+        char *status_file;       /* the file in which a line "success +=" takes effect */
+        struct job_config *jobs; /* those of [jobs], then the [job NAME] sections, then --job */
         size_t job_count;
         struct discover_config *discovers; /* in the order of their sections */
         size_t discover_count;

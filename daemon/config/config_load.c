@@ -342,8 +342,6 @@ static int finish(struct loading *loading, const struct config_overrides *overri
                 config_free(config);
                 return -EINVAL;
         }
-        config->status_rules = status_rules_new(config->status_failure.items, config->status_success.items,
-                                                config->status_running.items, config->failed_result.items);
         *ret_config = config;
         return 0;
 }

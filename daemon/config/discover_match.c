@@ -14,21 +14,13 @@ bool discover_config_has_fields(const struct discover_config *discover, const st
                (discover->user.count == 0 || (row->has_user && row->has_email));
 }
 
-static bool matches_any(const struct string_list *patterns, const struct text *text)
-{
-        for (size_t i = 0; text->data != NULL && i < patterns->count; i++)
-                if (glob_matches(patterns->items[i], text->data, text->size))
-                        return true;
-        return false;
-}
-
 bool discover_config_matches(const struct discover_config *discover, const struct job_record *record)
 {
         return (discover->business.count == 0 ||
                 id_list_contains(&discover->business, record->business_id)) &&
                (discover->description.count == 0 ||
-                matches_any(&discover->description, &record->description)) &&
-               (discover->files.count == 0 || matches_any(&discover->files, &record->files)) &&
-               (discover->user.count == 0 || matches_any(&discover->user, &record->user) ||
-                matches_any(&discover->user, &record->email));
+                glob_any_matches(&discover->description, &record->description)) &&
+               (discover->files.count == 0 || glob_any_matches(&discover->files, &record->files)) &&
+               (discover->user.count == 0 || glob_any_matches(&discover->user, &record->user) ||
+                glob_any_matches(&discover->user, &record->email));
 }

@@ -119,15 +119,15 @@ const struct config_key config_keys[] = {
         { KEY(LIMITS, "per_hour", count), FIELD(limits.per_hour), DEFAULT("5000"), RANGE(0, HIGHEST_COUNT) },
         { KEY(LIMITS, "per_day", count), FIELD(limits.per_day), DEFAULT("200000"), RANGE(0, HIGHEST_COUNT) },
 
-        { KEY(STATUS, "failure", list), FIELD(status_failure),
+        { KEY(STATUS, "failure", list), FIELD(status.failure),
           DEFAULT("Failed, Failure, Faulted, Error, Errored, Aborted, Cancelled, Canceled, Deleted, "
                   "Completed with errors, CompletedWithErrors, Partially completed") },
-        { KEY(STATUS, "success", list), FIELD(status_success),
+        { KEY(STATUS, "success", list), FIELD(status.success),
           DEFAULT("Completed, Complete, Succeeded, Success, Successful, Finished, Done, Processed") },
-        { KEY(STATUS, "running", list), FIELD(status_running),
+        { KEY(STATUS, "running", list), FIELD(status.running),
           DEFAULT("Pending, Queued, Enqueued, Scheduled, Created, New, Waiting, Started, Running, "
                   "Processing, In progress, InProgress") },
-        { KEY(STATUS, "failed_result", list), FIELD(failed_result), DEFAULT("") },
+        { KEY(STATUS, "failed_result", list), FIELD(status.failed_result), DEFAULT("") },
 
         { KEY(JOBS, "ids", ids) },
 

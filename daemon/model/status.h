@@ -2,8 +2,8 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 
+#include "util/string_list.h"
 #include "util/text.h"
 
 /*
@@ -27,15 +27,13 @@ bool outcome_from_string(const char *word, enum outcome *ret_outcome);
 /* True for every outcome but OUTCOME_OPEN. */
 bool outcome_is_terminal(enum outcome outcome);
 
-struct status_rules;
-
 /*
- * Copies four lists of patterns (each NULL-terminated; NULL for an empty list). They are tried in the order
- * failure, success, running; the first match wins.
+ * Patterns of util/glob.h. They are tried in the order failure, success, running; the first match wins. Of
+ * failed_result, see status_classify().
  */
-struct status_rules *status_rules_new(char *const failure[], char *const success[], char *const running[],
-                                      char *const failed_result[]);
-struct status_rules *status_rules_free(struct status_rules *rules);
+struct status_rules {
+        struct string_list failure, success, running, failed_result;
+};
 
 struct status_meaning {
         enum outcome outcome; /* never OUTCOME_GONE */

@@ -166,7 +166,7 @@ int monitor_new(const struct monitor_parts *parts, struct monitor **ret_monitor)
         requests_attach(monitor);
 
         const struct planner_limits limits = poll_limits_of(parts->config, MAX_IN_FLIGHT, parts->once);
-        monitor->planner = planner_new(&limits, parts->config->status_rules);
+        monitor->planner = planner_new(&limits, &parts->config->status);
         int r = manual_load(monitor);
         if (r < 0)
                 return r;
@@ -287,7 +287,7 @@ void monitor_reload(struct monitor *monitor)
         make_changes(monitor);
         discover_reload(monitor, &monitor->changes.next);
         requests_drop_removed(monitor);
-        planner_set_limits(monitor->planner, &limits, config->status_rules, monitor_now_us(monitor));
+        planner_set_limits(monitor->planner, &limits, &config->status, monitor_now_us(monitor));
         planner_hurry(monitor->planner, monitor_now_us(monitor));
         for (size_t i = 0; i < monitor->changes.added_count; i++) {
                 monitor->changes.added[i]->planning.unwatched = true;

@@ -154,6 +154,14 @@ bool glob_matches(const char *pattern, const char *text, size_t size)
         return *pattern == '\0';
 }
 
+bool glob_any_matches(const struct string_list *patterns, const struct text *text)
+{
+        for (size_t i = 0; text->data != NULL && i < patterns->count; i++)
+                if (glob_matches(patterns->items[i], text->data, text->size))
+                        return true;
+        return false;
+}
+
 char *glob_escape(const char *text, size_t size)
 {
         char *pattern = memory_malloc(NULL, size * 2 + 1), *end = pattern;

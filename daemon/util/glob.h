@@ -4,6 +4,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "util/string_list.h"
+#include "util/text.h"
+
 /*
  * Whether the whole text matches the pattern, ignoring the case of ASCII letters. `*` matches any characters,
  * `?` one UTF-8 character (or one byte of invalid UTF-8), `[a-z]` and `[!a-z]` a set of ASCII characters. A
@@ -14,6 +17,9 @@
  * uses no heap, no recursion and no locale; its time is at worst proportional to pattern × text.
  */
 bool glob_matches(const char *pattern, const char *text, size_t size);
+
+/* Whether the text matches one of the patterns. Null matches none. */
+bool glob_any_matches(const struct string_list *patterns, const struct text *text);
 
 /*
  * Returns a pattern that matches this text and no other, except that case is ignored and a NUL, which no

@@ -87,10 +87,10 @@ static void check_values(const struct config *left, const struct config *right)
         check(strcmp(left->api.token_file, right->api.token_file) == 0);
         check(strcmp(left->api.ca_file, right->api.ca_file) == 0);
         check(strcmp(left->state_directory, right->state_directory) == 0);
-        check_lists(&left->status_failure, &right->status_failure);
-        check_lists(&left->status_success, &right->status_success);
-        check_lists(&left->status_running, &right->status_running);
-        check_lists(&left->failed_result, &right->failed_result);
+        check_lists(&left->status.failure, &right->status.failure);
+        check_lists(&left->status.success, &right->status.success);
+        check_lists(&left->status.running, &right->status.running);
+        check_lists(&left->status.failed_result, &right->status.failed_result);
 
         check(left->job_count == right->job_count);
         for (size_t i = 0; i < left->job_count; i++)
@@ -138,7 +138,7 @@ static void check_status(const char *data, size_t size)
 
         struct config *config = load(text, strlen(text));
         check(config != NULL);
-        check(status_classify(config->status_rules, &status, &TEXT_NULL).outcome == OUTCOME_SUCCESS);
+        check(status_classify(&config->status, &status, &TEXT_NULL).outcome == OUTCOME_SUCCESS);
         check_round_trip(config);
         free(text);
         free(line);

@@ -87,14 +87,12 @@ struct config *configure(const struct sim *sim)
                 .per_hour = sim->limits.rate_limiter.per_hour,
                 .per_day = sim->limits.rate_limiter.per_day,
         };
-        config->status_failure = words("Failed", "Cancel*");
-        config->status_success = words("Completed", "Done");
-        config->status_running = words("Running", "Pending");
+        config->status.failure = words("Failed", "Cancel*");
+        config->status.success = words("Completed", "Done");
+        config->status.running = words("Running", "Pending");
         config->jobs = calloc(sim->job_count, sizeof(*config->jobs));
         if (config->jobs == NULL)
                 abort();
-        config->status_rules = status_rules_new(config->status_failure.items, config->status_success.items,
-                                                config->status_running.items, NULL);
         for (size_t i = 0; i < sim->job_count; i++) {
                 if (!sim->jobs[i].watched.in_file)
                         continue;

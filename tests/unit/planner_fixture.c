@@ -22,11 +22,10 @@ static const struct planner_settings usual = { .interval_us = INTERVAL, .max_int
 int planner_setup(void **state)
 {
         struct fixture *fixture = calloc(1, sizeof(*fixture));
-        char *const success[] = { (char[]){ "Completed" }, NULL };
 
         if (fixture == NULL)
                 return -1;
-        fixture->rules = status_rules_new(NULL, success, NULL, NULL);
+        string_list_add(&fixture->rules.success, "Completed");
         fixture->now_us = START;
         fixture->seed = 1;
         for (size_t i = 0; i < JOBS_MAX; i++) {
@@ -50,7 +49,7 @@ int planner_teardown(void **state)
         struct fixture *fixture = *state;
 
         planner_free(fixture->planner);
-        status_rules_free(fixture->rules);
+        string_list_clear(&fixture->rules.success);
         sent_free(fixture->sent, fixture->sent_count);
         free(fixture);
         return 0;
@@ -78,7 +77,7 @@ void make_with(struct fixture *fixture, const struct planner_limits *limits, siz
         assert_true(count <= JOBS_MAX);
         fixture->planner = planner_free(fixture->planner);
         memset(fixture->jobs, 0, sizeof(fixture->jobs));
-        fixture->planner = planner_new(limits, fixture->rules);
+        fixture->planner = planner_new(limits, &fixture->rules);
         for (size_t i = 0; i < count; i++)
                 add_job(fixture, i, settings);
 }
@@ -141,7 +140,7 @@ void reload(struct fixture *fixture, const struct planner_limits *limits, uint64
         for (size_t i = 0; i < IN_FLIGHT; i++)
                 if (fixture->in_flight[i].sent != 0)
                         drop_removed(fixture, &fixture->in_flight[i]);
-        planner_set_limits(planner, limits, fixture->rules, fixture->now_us);
+        planner_set_limits(planner, limits, &fixture->rules, fixture->now_us);
         planner_hurry(planner, fixture->now_us);
         for (size_t i = 0; i < JOBS_MAX; i++) {
                 struct planner_job *job = &fixture->jobs[i];

@@ -73,7 +73,7 @@ struct recorded_event {
 struct fixture {
         struct planner *planner;
         struct planner_job jobs[JOBS_MAX]; /* by id from FIRST_ID on; id 0: not in the planner */
-        struct status_rules *rules;
+        struct status_rules rules;
         struct server server;
         uint64_t now_us;
         uint64_t seed;

@@ -13,20 +13,18 @@
 
 static const struct job_memory nothing = { .recorded = false };
 
+static char *failure[] = { (char[]){ "Failed" } };
+static char *success[] = { (char[]){ "Completed" } };
+static char *running[] = { (char[]){ "Running" }, (char[]){ "Pending" } };
+static char *failed_result[] = { (char[]){ "bad*" } };
+static struct status_rules status_rules = {
+        { failure, 1 }, { success, 1 }, { running, 2 }, { failed_result, 1 }
+};
+
 static int rules_setup(void **state)
 {
-        char *const failure[] = { (char[]){ "Failed" }, NULL };
-        char *const success[] = { (char[]){ "Completed" }, NULL };
-        char *const running[] = { (char[]){ "Running" }, (char[]){ "Pending" }, NULL };
-        char *const failed_result[] = { (char[]){ "bad*" }, NULL };
-
-        *state = status_rules_new(failure, success, running, failed_result);
+        *state = &status_rules;
         return 0;
-}
-
-static int rules_teardown(void **state)
-{
-        return status_rules_free(*state) == NULL ? 0 : -1;
 }
 
 static struct job_record record_of(struct text status, struct text result)
@@ -228,5 +226,5 @@ int main(void)
                 cmocka_unit_test(test_memory_is_small),
         };
 
-        return cmocka_run_group_tests_name("change", tests, rules_setup, rules_teardown);
+        return cmocka_run_group_tests_name("change", tests, rules_setup, NULL);
 }

@@ -60,14 +60,13 @@ static void test_defaults(void **state)
         assert_int_equal(config->limits.per_minute, 120);
         assert_int_equal(config->limits.per_hour, 5000);
         assert_int_equal(config->limits.per_day, 200000);
-        assert_int_equal(config->status_failure.count, 12);
-        assert_string_equal(config->status_failure.items[9], "Completed with errors");
-        assert_null(config->status_failure.items[12]);
-        assert_int_equal(config->status_success.count, 8);
-        assert_int_equal(config->status_running.count, 12);
-        assert_int_equal(config->failed_result.count, 0);
-        assert_null(config->failed_result.items);
-        assert_non_null(config->status_rules);
+        assert_int_equal(config->status.failure.count, 12);
+        assert_string_equal(config->status.failure.items[9], "Completed with errors");
+        assert_null(config->status.failure.items[12]);
+        assert_int_equal(config->status.success.count, 8);
+        assert_int_equal(config->status.running.count, 12);
+        assert_int_equal(config->status.failed_result.count, 0);
+        assert_null(config->status.failed_result.items);
         assert_int_equal(config->job_count, 1);
         assert_int_equal(config->jobs[0].id, 1);
         assert_null(config->jobs[0].name);
@@ -103,9 +102,9 @@ static void test_values(void **state)
         assert_int_equal(config->poll.interval_us, 90 * USEC_PER_SEC);
         assert_int_equal(config->poll.batch, BATCH_OFF);
         assert_int_equal(config->limits.per_day, 0);
-        assert_int_equal(config->status_running.count, 0);
-        assert_int_equal(config->status_failure.count, 4);
-        assert_string_equal(config->status_failure.items[2], "C");
+        assert_int_equal(config->status.running.count, 0);
+        assert_int_equal(config->status.failure.count, 4);
+        assert_string_equal(config->status.failure.items[2], "C");
         assert_int_equal(config->exit_when, EXIT_DONE);
         assert_int_equal(config->log.level, LOG_ERR);
         assert_true(config->log.personal_data);
@@ -253,9 +252,10 @@ static void check_round_trip(const char *text)
                 assert_memory_equal(&config->jobs[i].poll, &again->jobs[i].poll, sizeof(struct poll_config));
                 assert_int_equal(config->jobs[i].hooks_given, again->jobs[i].hooks_given);
         }
-        assert_int_equal(config->failed_result.count, again->failed_result.count);
-        for (size_t i = 0; i < config->failed_result.count; i++)
-                assert_string_equal(config->failed_result.items[i], again->failed_result.items[i]);
+        assert_int_equal(config->status.failed_result.count, again->status.failed_result.count);
+        for (size_t i = 0; i < config->status.failed_result.count; i++)
+                assert_string_equal(config->status.failed_result.items[i],
+                                    again->status.failed_result.items[i]);
         free(first);
         free(second);
         config_free(config);
@@ -359,8 +359,8 @@ static void test_drop_ins(void **state)
         /* Capitals come first: files are in byte order. */
         assert_int_equal(config->poll.interval_us, 8 * USEC_PER_SEC);
         assert_int_equal(config->poll.max_interval_us, USEC_PER_MIN);
-        assert_int_equal(config->status_running.count, 1);
-        assert_string_equal(config->status_running.items[0], "C");
+        assert_int_equal(config->status.running.count, 1);
+        assert_string_equal(config->status.running.items[0], "C");
         assert_int_equal(config->job_count, 4);
         assert_int_equal(config->jobs[0].id, 1);
         assert_int_equal(config->jobs[1].id, 3);

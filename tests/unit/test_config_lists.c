@@ -40,7 +40,7 @@ static void expect_results(const char *lines, const char *expected)
 {
         struct config *config = load_with("status", lines);
 
-        expect_items(&config->failed_result, expected);
+        expect_items(&config->status.failed_result, expected);
         config_free(config);
 }
 
@@ -80,11 +80,11 @@ static void test_quotes_prevent_splitting_but_not_globbing(void **state)
         struct config *config = load_with("status", lines);
 
         (void)state;
-        assert_int_equal(status_classify(config->status_rules, &TEXT_LITERAL("A, b"), &TEXT_NULL).outcome,
+        assert_int_equal(status_classify(&config->status, &TEXT_LITERAL("A, b"), &TEXT_NULL).outcome,
                          OUTCOME_SUCCESS);
-        assert_int_equal(status_classify(config->status_rules, &TEXT_LITERAL("B*"), &TEXT_NULL).outcome,
+        assert_int_equal(status_classify(&config->status, &TEXT_LITERAL("B*"), &TEXT_NULL).outcome,
                          OUTCOME_SUCCESS);
-        assert_int_equal(status_classify(config->status_rules, &TEXT_LITERAL("Bx"), &TEXT_NULL).outcome,
+        assert_int_equal(status_classify(&config->status, &TEXT_LITERAL("Bx"), &TEXT_NULL).outcome,
                          OUTCOME_OPEN);
         config_free(config);
 }
@@ -96,7 +96,7 @@ static void expect_success(const char *lines, const char *expected)
 {
         struct config *config = load_with("status", lines);
 
-        expect_items(&config->status_success, expected);
+        expect_items(&config->status.success, expected);
         config_free(config);
 }
 
@@ -165,7 +165,7 @@ static void expect_merged(const char *const texts[], const char *expected, const
         struct config *config = load_files(texts);
         const char *name = strrchr(config->status_file, '/') + 1;
 
-        expect_items(&config->status_success, expected);
+        expect_items(&config->status.success, expected);
         assert_string_equal(name, status_file);
         config_free(config);
 }
@@ -307,10 +307,10 @@ static void test_any_item_is_printed_so_that_it_is_read_back(void **state)
                 assert_int_equal(config_print(config, file), 0);
                 assert_int_equal(fclose(file), 0);
                 struct config *again = load_text(printed);
-                assert_int_equal(again->failed_result.count, 5);
+                assert_int_equal(again->status.failed_result.count, 5);
                 for (unsigned i = 0; i < 5; i++) {
-                        assert_int_equal(strlen(again->failed_result.items[i]), sizes[i]);
-                        assert_memory_equal(again->failed_result.items[i], items[i], sizes[i]);
+                        assert_int_equal(strlen(again->status.failed_result.items[i]), sizes[i]);
+                        assert_memory_equal(again->status.failed_result.items[i], items[i], sizes[i]);
                 }
                 free(printed);
                 config_free(config);
@@ -326,7 +326,7 @@ static bool succeeds_with(const char *line, const struct text *status)
         snprintf(text, sizeof(text), "[jobs]\nids = 1\n[status]\nfailure =\nrunning =\nsuccess = None\n%s\n",
                  line);
         struct config *config = load_text(text);
-        bool succeeds = status_classify(config->status_rules, status, &TEXT_NULL).outcome == OUTCOME_SUCCESS;
+        bool succeeds = status_classify(&config->status, status, &TEXT_NULL).outcome == OUTCOME_SUCCESS;
         config_free(config);
         return succeeds;
 }

@@ -12,29 +12,14 @@
 #include "model/watch.h"
 #include "util/timespan.h"
 
-static struct status_rules *rules;
-
-static int setup(void **state)
-{
-        char *const failure[] = { (char[]){ "Failed" }, NULL };
-        char *const success[] = { (char[]){ "Completed" }, NULL };
-        (void)state;
-
-        rules = status_rules_new(failure, success, NULL, NULL);
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        (void)state;
-        rules = status_rules_free(rules);
-        return 0;
-}
+static char *failure[] = { (char[]){ "Failed" } };
+static char *success[] = { (char[]){ "Completed" } };
+static const struct status_rules rules = { .failure = { failure, 1 }, .success = { success, 1 } };
 
 static struct observation see(struct job_watch *watch, struct text status, struct text result,
                               uint64_t stalled_us, uint64_t wait_us, uint64_t now_us)
 {
-        const struct watch_rules watch_rules = { rules, stalled_us, wait_us };
+        const struct watch_rules watch_rules = { &rules, stalled_us, wait_us };
         const struct job_record record = { .status = status, .result = result };
 
         return watch_observe(watch, &watch_rules, &record, now_us);
@@ -226,5 +211,5 @@ int main(void)
                 cmocka_unit_test(test_without_a_wait_an_end_is_a_change_at_once),
         };
 
-        return cmocka_run_group_tests_name("watch", tests, setup, teardown);
+        return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
 }

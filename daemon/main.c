@@ -15,6 +15,7 @@
 #include "app/exit_status.h"
 #include "config/config.h"
 #include "config/types.h"
+#include "util/id_list.h"
 #include "util/memory.h"
 #include "util/timespan.h"
 #include "version.h"
@@ -33,15 +34,10 @@ enum action {
 
 struct options {
         enum action action;
-        const char *path;
-        uint64_t *job_ids;
-        size_t job_count;
-        bool once;
-        bool for_reload;
-        uint64_t timeout_us;
-        const char *instance;  /* NULL: not given */
-        const char *from, *to; /* of --copy-state */
+        struct daemon_options command;
         struct config_overrides overrides;
+        struct id_list job_ids;
+        const char *from, *to; /* of --copy-state */
 };
 
 static void print_help(void)
@@ -93,32 +89,24 @@ static int bad_value(const char *option, const char *value, const char *advice)
         return -EINVAL;
 }
 
-static int add_job(struct options *options, const char *value)
+static int add_job(struct id_list *job_ids, const char *value)
 {
         uint64_t id;
 
         if (job_id_parse(value, &id) < 0)
                 return bad_value("--job", value, "invalid job ID; use a number such as 87654321");
-        for (size_t i = 0; i < options->job_count; i++)
-                if (options->job_ids[i] == id)
-                        return 0;
-
-        uint64_t *ids = memory_need(reallocarray(options->job_ids, options->job_count + 1, sizeof(*ids)));
-        ids[options->job_count++] = id;
-        options->job_ids = ids;
+        if (!id_list_contains(job_ids, id))
+                id_list_add(job_ids, id);
         return 0;
 }
 
-/* Looks up a value of a key of [log]: the command line accepts the same values as the file. */
-static int find_log_value(const char *key, const char *value, int *ret_value)
+/* Reads a value of a key of [log]: the command line accepts the same values as the file. */
+static int read_log_value(const char *name, const char *value, int *ret_value)
 {
-        for (const struct config_choice *choice = config_key_find(SECTION_LOG, key)->choices;
-             choice->text != NULL; choice++)
-                if (strcmp(choice->text, value) == 0) {
-                        *ret_value = choice->value;
-                        return 0;
-                }
-        return -EINVAL;
+        const struct config_key *key = config_key_find(SECTION_LOG, name);
+        struct value_fault fault;
+
+        return key->type->parse(key, value, ret_value, &fault);
 }
 
 enum option_code {
@@ -159,29 +147,30 @@ static int apply_option(struct options *options, int code, const char *value)
 {
         switch (code) {
         case 'c':
-                options->path = value;
+                options->command.path = value;
                 return 0;
         case 'h':
                 options->action = ACTION_HELP;
                 return 0;
         case OPTION_JOB:
-                return add_job(options, value);
+                return add_job(&options->job_ids, value);
         case OPTION_EXIT_WHEN_DONE:
                 options->overrides.exit_when_done = true;
                 return 0;
         case OPTION_TIMEOUT:
-                if (timespan_parse(value, &options->timeout_us) < 0 || options->timeout_us == 0)
+                if (timespan_parse(value, &options->command.timeout_us) < 0 ||
+                    options->command.timeout_us == 0)
                         return bad_value("--timeout", value,
                                          "invalid time span; use a form such as 90s, 15min or 2h");
                 return 0;
         case OPTION_ONCE:
-                options->once = true;
+                options->command.once = true;
                 return 0;
         case OPTION_CHECK:
                 options->action = ACTION_CHECK;
                 return 0;
         case OPTION_RELOAD:
-                options->for_reload = true;
+                options->command.for_reload = true;
                 return 0;
         case OPTION_PRINT_CONFIG:
                 options->action = ACTION_PRINT_CONFIG;
@@ -193,7 +182,7 @@ static int apply_option(struct options *options, int code, const char *value)
         case OPTION_INSTANCE:
                 if (*value == '\0')
                         return bad_value("--instance", "''", "empty name; use one such as branch-office");
-                options->instance = value;
+                options->command.instance = value;
                 return 0;
         case OPTION_STATE_DIR:
                 if (*value != '/')
@@ -202,11 +191,11 @@ static int apply_option(struct options *options, int code, const char *value)
                 options->overrides.state_directory = value;
                 return 0;
         case OPTION_LOG_TARGET:
-                if (find_log_value("target", value, &options->overrides.log_target) < 0)
+                if (read_log_value("target", value, &options->overrides.log_target) < 0)
                         return bad_value("--log-target", value, "use auto, journal or console");
                 return 0;
         case OPTION_LOG_LEVEL:
-                if (find_log_value("level", value, &options->overrides.log_level) < 0)
+                if (read_log_value("level", value, &options->overrides.log_level) < 0)
                         return bad_value("--log-level", value, "use err, warning, notice, info or debug");
                 return 0;
         case 'V':
@@ -246,12 +235,12 @@ static int read_command_line(int argc, char *argv[], struct options *options)
         if (optind < argc)
                 return usage_error(argv[optind], "unexpected argument; to watch a job, use --job ID");
 
-        if (options->for_reload && options->action != ACTION_CHECK)
+        if (options->command.for_reload && options->action != ACTION_CHECK)
                 return usage_error("--reload",
                                    "only with --check; to reload the service, use systemctl reload");
 
-        options->overrides.job_ids = options->job_ids;
-        options->overrides.job_count = options->job_count;
+        options->overrides.job_ids = options->job_ids.ids;
+        options->overrides.job_count = options->job_ids.count;
         return 0;
 }
 
@@ -272,24 +261,15 @@ static enum exit_status run(const struct daemon_options *command)
 
 static enum exit_status run_action(const struct options *options)
 {
-        const struct daemon_options command = {
-                .path = options->path,
-                .overrides = &options->overrides,
-                .once = options->once,
-                .timeout_us = options->timeout_us,
-                .instance = options->instance,
-                .for_reload = options->for_reload,
-        };
-
         switch (options->action) {
         case ACTION_RUN:
-                return run(&command);
+                return run(&options->command);
         case ACTION_CHECK:
-                return command_check(&command);
+                return command_check(&options->command);
         case ACTION_PRINT_CONFIG:
-                return command_print_config(&command);
+                return command_print_config(&options->command);
         case ACTION_COPY_STATE:
-                return command_copy_state(&command, options->from, options->to);
+                return command_copy_state(&options->command, options->from, options->to);
         case ACTION_HELP:
                 print_help();
                 break;
@@ -315,7 +295,7 @@ static enum exit_status close_output(enum exit_status status)
 int main(int argc, char *argv[])
 {
         struct options options = {
-                .path = DEFAULT_PATH,
+                .command = { .path = DEFAULT_PATH, .overrides = &options.overrides },
                 .overrides = { .log_level = -1, .log_target = -1 },
         };
 
@@ -326,6 +306,6 @@ int main(int argc, char *argv[])
 
         enum exit_status status =
                 read_command_line(argc, argv, &options) < 0 ? EXIT_STATUS_USAGE : run_action(&options);
-        free(options.job_ids);
+        id_list_clear(&options.job_ids);
         return (int)close_output(status);
 }

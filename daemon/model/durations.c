@@ -7,14 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/digits.h"
+#include "util/sorted.h"
 #include "util/text.h"
 
 /* ---- descriptions ---- */
-
-static bool is_digit(char c)
-{
-        return c >= '0' && c <= '9';
-}
 
 /* Whether a quote after this character may begin a part: not the apostrophe of a word. */
 static bool may_precede_quote(char c)
@@ -86,31 +83,15 @@ static int compare(const void *left, const void *right)
         return (a->duration_us > b->duration_us) - (a->duration_us < b->duration_us);
 }
 
-/* The first one that is not before this one. */
-static size_t find(const struct durations *durations, const struct duration *wanted)
-{
-        size_t from = 0, to = durations->count;
-
-        while (from < to) {
-                size_t middle = from + (to - from) / 2;
-                if (compare(&durations->items[middle], wanted) < 0)
-                        from = middle + 1;
-                else
-                        to = middle;
-        }
-        return from;
-}
-
 bool durations_median(struct durations *durations, uint64_t kind, uint64_t *ret_median_us)
 {
-        const struct duration least = { kind, 0 };
-
         if (kind == 0)
                 return false;
         if (!durations->sorted)
                 qsort(durations->items, durations->count, sizeof(*durations->items), compare);
         durations->sorted = true;
-        size_t first = find(durations, &least), end = first;
+        size_t first = sorted_place(durations->items, durations->count, sizeof(*durations->items), kind);
+        size_t end = first;
         while (end < durations->count && durations->items[end].kind == kind)
                 end++;
         if (end - first < DURATIONS_LEAST)

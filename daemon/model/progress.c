@@ -11,6 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "util/digits.h"
+
 enum name {
         NAME_OTHER,
         NAME_DONE,
@@ -46,11 +48,6 @@ static void learn(struct fact *fact, uint64_t value)
 }
 
 /* ---- characters ---- */
-
-static bool is_digit(char c)
-{
-        return c >= '0' && c <= '9';
-}
 
 static bool is_letter(char c)
 {

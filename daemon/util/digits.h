@@ -2,14 +2,20 @@
 #pragma once
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+static inline bool is_digit(char c)
+{
+        return c >= '0' && c <= '9';
+}
+
 /* The value of a hexadecimal digit in either case, 0 to 15; -1 for any other character, NUL too. */
 static inline int hex_digit_value(char c)
 {
-        if (c >= '0' && c <= '9')
+        if (is_digit(c))
                 return c - '0';
         if (c >= 'a' && c <= 'f')
                 return c - 'a' + 10;

@@ -11,10 +11,12 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "util/digits.h"
 
 struct unit {
         const char *name;
@@ -59,25 +61,18 @@ static const char *skip_blanks(const char *at)
         return at + strspn(at, " \t");
 }
 
-static bool is_digit(char c)
-{
-        return c >= '0' && c <= '9';
-}
-
 /* Reads digits and advances *at. Returns -EINVAL without a digit, -ERANGE on overflow. */
 static int read_digits(const char **at, uint64_t *ret_number)
 {
-        const char *digit = *at;
-        uint64_t number = 0;
+        char *end;
 
-        if (!is_digit(*digit))
+        if (!is_digit(**at))
                 return -EINVAL;
-        for (; is_digit(*digit); digit++)
-                if (__builtin_mul_overflow(number, 10, &number) ||
-                    __builtin_add_overflow(number, (uint64_t)(*digit - '0'), &number))
-                        return -ERANGE;
-
-        *at = digit;
+        errno = 0;
+        uint64_t number = strtoull(*at, &end, 10);
+        if (errno != 0)
+                return -ERANGE;
+        *at = end;
         *ret_number = number;
         return 0;
 }

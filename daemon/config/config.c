@@ -62,21 +62,6 @@ struct config *config_free(struct config *config)
         return NULL;
 }
 
-const char *config_auth_to_string(enum auth_method auth)
-{
-        switch (auth) {
-        case AUTH_TOKEN:
-                return "token";
-        case AUTH_PASSWORD:
-                return "password";
-        case AUTH_BASIC:
-                return "basic";
-        case AUTH_LOGIN:
-                break;
-        }
-        return "login";
-}
-
 bool config_has_session(const struct config *config)
 {
         return config->api.auth == AUTH_PASSWORD || config->api.auth == AUTH_LOGIN;

@@ -28,10 +28,10 @@
 #define LONGEST_TIMESPAN (365 * USEC_PER_DAY)
 #define HIGHEST_COUNT    1000000000
 
-static const struct config_choice auth_choices[] = { { "token", AUTH_TOKEN },
-                                                     { "password", AUTH_PASSWORD },
-                                                     { "basic", AUTH_BASIC },
-                                                     { "login", AUTH_LOGIN },
+static const struct config_choice auth_choices[] = { [AUTH_TOKEN] = { "token", AUTH_TOKEN },
+                                                     [AUTH_PASSWORD] = { "password", AUTH_PASSWORD },
+                                                     [AUTH_BASIC] = { "basic", AUTH_BASIC },
+                                                     [AUTH_LOGIN] = { "login", AUTH_LOGIN },
                                                      { 0 } };
 
 static const struct config_choice batch_choices[] = { { "auto", BATCH_AUTO }, { "off", BATCH_OFF }, { 0 } };
@@ -196,6 +196,11 @@ _Static_assert(offsetof(struct job_config, name) == 0 && offsetof(struct discove
                "the values of a section with a NAME begin with it");
 
 /* ---- look-ups ---- */
+
+const char *config_auth_to_string(enum auth_method auth)
+{
+        return auth_choices[auth].text;
+}
 
 const char *const config_section_names[SECTION_COUNT] = {
         [SECTION_API] = "api",           [SECTION_POLL] = "poll",   [SECTION_LIMITS] = "limits",

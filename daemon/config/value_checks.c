@@ -13,16 +13,17 @@
 #include <string.h>
 #include <strings.h>
 
-static const char letters_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+#define LETTERS_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-static bool consists_of(const char *text, size_t size, const char *others)
+/* Visible ASCII has no spaces. */
+static bool is_visible_ascii(const char *text)
 {
-        for (size_t i = 0; i < size; i++)
-                if (text[i] == '\0' ||
-                    (strchr(letters_digits, text[i]) == NULL && strchr(others, text[i]) == NULL))
-                        return false;
-        return true;
+        while (*text > ' ' && *text <= '~')
+                text++;
+        return *text == '\0';
 }
+
+static const char encode_hint[] = "percent-encode spaces, non-ASCII characters and any of \"<>\\^`{|}";
 
 static bool host_is_loopback(const char *host, size_t size)
 {
@@ -47,7 +48,7 @@ static bool host_is_valid(const char *host, size_t size)
         if (size == 0 || size > 255)
                 return false;
         if (host[0] != '[')
-                return consists_of(host, size, "-._") && host[0] != '.' && host[0] != '-';
+                return strspn(host, LETTERS_DIGITS "-._") >= size && host[0] != '.' && host[0] != '-';
         if (host[size - 1] != ']' || size - 2 >= sizeof(address))
                 return false;
         memcpy(address, host + 1, size - 2);
@@ -68,9 +69,8 @@ static const char *check_url(const char *value, bool query_allowed)
 
         if (!encrypted && strncasecmp(value, "http://", 7) != 0)
                 return "write a URL that begins with https://";
-        for (const char *at = value; *at != '\0'; at++)
-                if (*at <= ' ' || *at > '~' || strchr("\"<>\\^`{|}", *at) != NULL)
-                        return "percent-encode spaces, non-ASCII characters and any of \"<>\\^`{|}";
+        if (!is_visible_ascii(value) || strpbrk(value, "\"<>\\^`{|}") != NULL)
+                return encode_hint;
 
         const char *authority = value + (encrypted ? 8 : 7);
         size_t size = strcspn(authority, "/?#");
@@ -117,9 +117,8 @@ const char *check_database(const char *value)
                 return NULL;
         if (scheme == 0)
                 return "write a URI such as postgresql://jobwatchd@db.example.org/jobwatchd";
-        for (const char *at = value; *at != '\0'; at++)
-                if (*at <= ' ' || *at > '~' || strchr("\"<>\\^`{|}", *at) != NULL)
-                        return "percent-encode spaces, non-ASCII characters and any of \"<>\\^`{|}";
+        if (!is_visible_ascii(value) || strpbrk(value, "\"<>\\^`{|}") != NULL)
+                return encode_hint;
 
         size_t size = strcspn(value + scheme, "/?");
         const char *user_end = memchr(value + scheme, '@', size);
@@ -131,9 +130,8 @@ const char *check_database(const char *value)
 
 const char *check_host(const char *value)
 {
-        for (const char *at = value; *at != '\0'; at++)
-                if (*at <= ' ' || *at > '~')
-                        return "write the name of a host, as hostname prints it";
+        if (!is_visible_ascii(value))
+                return "write the name of a host, as hostname prints it";
         return strlen(value) > 64 ? "write the name of a host, of at most 64 characters" : NULL;
 }
 
@@ -181,10 +179,8 @@ const char *check_textfile(const char *value)
 
 const char *check_client_id(const char *value)
 {
-        for (const char *at = value; *at != '\0'; at++)
-                if (*at <= ' ' || *at > '~')
-                        return "use printable ASCII without spaces, such as riverside-jobwatchd";
-        return NULL;
+        return is_visible_ascii(value) ? NULL
+                                       : "use printable ASCII without spaces, such as riverside-jobwatchd";
 }
 
 const char *check_unit(const char *value)
@@ -200,7 +196,7 @@ const char *check_unit(const char *value)
                 return "write the full name of a unit that can be started, such as "
                        "import-finished@%i.service";
         if (kind == value || value[0] == '@' || strlen(value) > 255 ||
-            !consists_of(value, strlen(value), ":_.\\@%-"))
+            value[strspn(value, LETTERS_DIGITS ":_.\\@%-")] != '\0')
                 return "use letters, digits and :_.\\@- only, as in import-finished@%i.service";
         if (kind[-1] == '@')
                 return "a template cannot be started; write an instance such as import-finished@%i.service";
@@ -225,7 +221,7 @@ const char *check_name(const char *value)
 {
         size_t length = strlen(value);
 
-        if (length == 0 || length > CONFIG_NAME_BYTES || !consists_of(value, length, "_.-"))
+        if (length == 0 || length > CONFIG_NAME_BYTES || value[strspn(value, LETTERS_DIGITS "_.-")] != '\0')
                 return "use 1 to 40 letters, digits, \"_\", \".\" or \"-\"";
         return NULL;
 }

@@ -16,6 +16,7 @@
 #include "app/signals.h"
 #include "config/config_load.h"
 #include "journal/journal.h"
+#include "journal/target.h"
 #include "platform/identity.h"
 #include "util/cleanup.h"
 #include "util/file.h"
@@ -29,7 +30,7 @@ DEFINE_CLEANUP(struct journal, journal_close)
 /* With the level as systemd reads it at the beginning of a line, if that is where the line goes. */
 static const char *level_prefix(const char *level)
 {
-        return journal_is_standard_error() ? level : "";
+        return target_is_standard_error() ? level : "";
 }
 
 static void print_problems(const struct config_problems *problems)

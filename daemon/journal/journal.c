@@ -185,11 +185,6 @@ bool journal_is_stuck(const struct journal *journal)
 
 /* ---- life ---- */
 
-bool journal_is_standard_error(void)
-{
-        return target_is_standard_error();
-}
-
 int journal_open(const struct log_config *settings, struct journal **ret_journal)
 {
         struct target target;

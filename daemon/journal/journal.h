@@ -74,9 +74,6 @@ void journal_set_callbacks(struct journal *journal, const struct journal_callbac
 /* Applies new settings. The target cannot be changed: a warning is logged if it differs. */
 void journal_set(struct journal *journal, const struct log_config *settings);
 
-/* Whether standard error is connected to the journal. */
-bool journal_is_standard_error(void);
-
 /*
  * Logs a message: what happened, the cause after a colon, what happens next. Dropped if `priority` is less
  * urgent than the configured level. Control characters are escaped. If the queue is full, it is dropped; a

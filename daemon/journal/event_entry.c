@@ -12,37 +12,29 @@
 /* Bytes of a remote text in a field, except ResultData, for which there is a setting. */
 #define TEXT_BYTES_MAX 1024
 
+static const struct {
+        int priority;
+        const char *message_id;
+} kinds[EVENT_KIND_COUNT] = {
+        [EVENT_SEEN] = { LOG_INFO, MESSAGE_ID_SEEN },
+        [EVENT_CHANGED] = { LOG_NOTICE, MESSAGE_ID_CHANGED },
+        [EVENT_SUCCEEDED] = { LOG_NOTICE, MESSAGE_ID_SUCCEEDED },
+        [EVENT_FAILED] = { LOG_ERR, MESSAGE_ID_FAILED },
+        [EVENT_GONE] = { LOG_ERR, MESSAGE_ID_GONE },
+        [EVENT_STALLED] = { LOG_WARNING, MESSAGE_ID_STALLED },
+        [EVENT_API_DOWN] = { LOG_ERR, MESSAGE_ID_API_DOWN },
+        [EVENT_API_REFUSED] = { LOG_NOTICE, MESSAGE_ID_API_REFUSED }, /* after an error with what to do */
+        [EVENT_API_OK] = { LOG_NOTICE, MESSAGE_ID_API_OK },
+};
+
 int event_priority(enum event_kind kind)
 {
-        switch (kind) {
-        case EVENT_FAILED:
-        case EVENT_GONE:
-        case EVENT_API_DOWN:
-                return LOG_ERR;
-        case EVENT_STALLED:
-                return LOG_WARNING;
-        case EVENT_CHANGED:
-        case EVENT_SUCCEEDED:
-        case EVENT_API_REFUSED: /* which has been logged as an error, with what to do */
-        case EVENT_API_OK:
-                return LOG_NOTICE;
-        case EVENT_SEEN:
-                break;
-        }
-        return LOG_INFO;
+        return kinds[kind].priority;
 }
 
 const char *event_message_id(enum event_kind kind)
 {
-        static const char *const ids[EVENT_KIND_COUNT] = {
-                [EVENT_SEEN] = MESSAGE_ID_SEEN,           [EVENT_CHANGED] = MESSAGE_ID_CHANGED,
-                [EVENT_SUCCEEDED] = MESSAGE_ID_SUCCEEDED, [EVENT_FAILED] = MESSAGE_ID_FAILED,
-                [EVENT_GONE] = MESSAGE_ID_GONE,           [EVENT_STALLED] = MESSAGE_ID_STALLED,
-                [EVENT_API_DOWN] = MESSAGE_ID_API_DOWN,   [EVENT_API_REFUSED] = MESSAGE_ID_API_REFUSED,
-                [EVENT_API_OK] = MESSAGE_ID_API_OK,
-        };
-
-        return ids[kind];
+        return kinds[kind].message_id;
 }
 
 void event_add_fields(struct field_list *fields, const struct event *event, size_t result_bytes,

@@ -6,23 +6,16 @@
 
 const char *failure_to_string(enum failure failure)
 {
-        switch (failure) {
-        case FAILURE_NONE:
-                return "none";
-        case FAILURE_UNREACHABLE:
-                return "unreachable";
-        case FAILURE_NO_RESPONSE:
-                return "no response";
-        case FAILURE_SERVER_ERROR:
-                return "server error";
-        case FAILURE_REFUSED:
-                return "refused";
-        case FAILURE_NOT_FOUND:
-                return "not found";
-        case FAILURE_THROTTLED:
-                return "throttled";
-        case FAILURE_UNEXPECTED:
-                return "unexpected response";
-        }
-        return "unknown";
+        static const char *const names[FAILURE_COUNT] = {
+                [FAILURE_NONE] = "none",
+                [FAILURE_UNREACHABLE] = "unreachable",
+                [FAILURE_NO_RESPONSE] = "no response",
+                [FAILURE_SERVER_ERROR] = "server error",
+                [FAILURE_REFUSED] = "refused",
+                [FAILURE_NOT_FOUND] = "not found",
+                [FAILURE_THROTTLED] = "throttled",
+                [FAILURE_UNEXPECTED] = "unexpected response",
+        };
+
+        return names[failure];
 }

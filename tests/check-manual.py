@@ -124,7 +124,7 @@ def check(root):
     table = re.findall(r"(?m)^\| (\d[\d, ]*) \|", source("README.md"))
     problems += compare("exit status", statuses, words(" ".join(table), r"\d+"), "README.md")
 
-    journal = source("daemon/journal/journal.c") + source("daemon/journal/event_entry.c")
+    journal = source("daemon/journal/journal.c") + source("daemon/journal/event_message.c")
     problems += compare("field", words(journal, r'"(JOBWATCH_\w+)"'), words(fields(service), r"JOBWATCH_\w+"))
 
     ids = words(source("daemon/journal/message_ids.h"), r'"([0-9a-f]{32})"')

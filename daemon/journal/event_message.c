@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Formats events as messages: the job first, then what has changed, then its ResultData. An event of the API
- * is described by itself.
+ * What is logged of an event: a message, and in the journal its fields. The message names the job first, then
+ * what has changed, then its ResultData. An event of the API is described by itself.
  */
 
 #include "journal/event_message.h"
 
 #include <inttypes.h>
+#include <syslog.h>
 
+#include "journal/entry.h"
+#include "journal/message_ids.h"
 #include "util/cleanup.h"
 #include "util/message.h"
 
@@ -107,4 +110,78 @@ char *event_message(const struct event *event, size_t result_bytes)
                 return format_text(&event->record.description, API_BYTES_MAX);
         }
         return format_message("%s: %s", label, description);
+}
+
+char *event_console_message(const struct event *event, const char *message)
+{
+        const struct text *result = &event->record.result;
+
+        if (result->data == NULL)
+                return format_message(
+                        "%s [%s%s]", message, event_kind_to_string(event->kind),
+                        event->kind == EVENT_SEEN && !event->record.has_result ? ", result not known" : "");
+        return format_message("%s [%s, result of %zu bytes]", message, event_kind_to_string(event->kind),
+                              result->size);
+}
+
+/* ---- fields ---- */
+
+/* Bytes of a remote text in a field, except ResultData, for which there is a setting. */
+#define FIELD_BYTES_MAX 1024
+
+static const struct {
+        int priority;
+        const char *message_id;
+} kinds[EVENT_KIND_COUNT] = {
+        [EVENT_SEEN] = { LOG_INFO, MESSAGE_ID_SEEN },
+        [EVENT_CHANGED] = { LOG_NOTICE, MESSAGE_ID_CHANGED },
+        [EVENT_SUCCEEDED] = { LOG_NOTICE, MESSAGE_ID_SUCCEEDED },
+        [EVENT_FAILED] = { LOG_ERR, MESSAGE_ID_FAILED },
+        [EVENT_GONE] = { LOG_ERR, MESSAGE_ID_GONE },
+        [EVENT_STALLED] = { LOG_WARNING, MESSAGE_ID_STALLED },
+        [EVENT_API_DOWN] = { LOG_ERR, MESSAGE_ID_API_DOWN },
+        [EVENT_API_REFUSED] = { LOG_NOTICE, MESSAGE_ID_API_REFUSED }, /* after an error with what to do */
+        [EVENT_API_OK] = { LOG_NOTICE, MESSAGE_ID_API_OK },
+};
+
+int event_priority(enum event_kind kind)
+{
+        return kinds[kind].priority;
+}
+
+const char *event_message_id(enum event_kind kind)
+{
+        return kinds[kind].message_id;
+}
+
+void event_add_fields(struct field_list *fields, const struct event *event, size_t result_bytes,
+                      bool personal_data)
+{
+        const struct job_record *record = &event->record;
+
+        fields_add_string(fields, "JOBWATCH_EVENT", event_kind_to_string(event->kind));
+        fields_add_string(fields, "JOBWATCH_EVENT_ID", event->id);
+        fields_add_number(fields, "JOBWATCH_SEQUENCE", event->sequence);
+        if (!event_kind_is_of_api(event->kind))
+                fields_add_number(fields, "JOBWATCH_JOB", record->id);
+        fields_add_text(fields, "JOBWATCH_JOB_NAME", &event->job_name, FIELD_BYTES_MAX);
+        fields_add_text(fields, "JOBWATCH_DISCOVER", &event->discover, FIELD_BYTES_MAX);
+        fields_add_text(fields, "JOBWATCH_JOB_GUID", &record->guid, FIELD_BYTES_MAX);
+        fields_add_text(fields, "JOBWATCH_STATUS", &record->status, FIELD_BYTES_MAX);
+        fields_add_text(fields, "JOBWATCH_STATUS_BEFORE", &event->status_before, FIELD_BYTES_MAX);
+        fields_add_text(fields, "JOBWATCH_RESULT", &record->result, result_bytes);
+        fields_add_text(fields, "JOBWATCH_RESULT_BEFORE", &event->result_before, result_bytes);
+        if (record->has_result)
+                fields_add_number(fields, "JOBWATCH_RESULT_BYTES",
+                                  event->result_size != 0 ? event->result_size : record->result.size);
+        fields_add_string(fields, "JOBWATCH_OUTCOME", outcome_to_string(event->outcome));
+        fields_add_text(fields, "JOBWATCH_DESCRIPTION", &record->description, FIELD_BYTES_MAX);
+        fields_add_text(fields, "JOBWATCH_BUSINESS", &record->business, FIELD_BYTES_MAX);
+        if (record->business_id != 0)
+                fields_add_number(fields, "JOBWATCH_BUSINESS_ID", record->business_id);
+        fields_add_text(fields, "JOBWATCH_UPDATED_ON", &record->updated_on, FIELD_BYTES_MAX);
+        if (personal_data) {
+                fields_add_text(fields, "JOBWATCH_USER", &record->user, FIELD_BYTES_MAX);
+                fields_add_text(fields, "JOBWATCH_USER_EMAIL", &record->email, FIELD_BYTES_MAX);
+        }
 }

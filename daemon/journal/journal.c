@@ -22,7 +22,6 @@
 #include <string.h>
 
 #include "journal/entry.h"
-#include "journal/event_entry.h"
 #include "journal/event_message.h"
 #include "journal/target.h"
 #include "platform/clock.h"

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "journal/event_entry.h"
+#include "journal/event_message.h"
 #include "journal/message_ids.h"
 #include "journal_capture.h"
 

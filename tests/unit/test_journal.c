@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-#include "journal/event_entry.h"
+#include "journal/event_message.h"
 #include "journal_capture.h"
 
 static int journal_setup(void **state)

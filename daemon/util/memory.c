@@ -43,19 +43,14 @@ void memory_free_wiping(void *block)
 void *memory_realloc_wiping(void *block, size_t size)
 {
         size_t before = block != NULL ? malloc_usable_size(block) : 0;
-        void *larger;
+        void *other = malloc(size > 0 ? size : 1);
 
-        if (block != NULL && size > 0 && size <= before && size >= before / 2) {
-                explicit_bzero((char *)block + size, before - size);
-                return block;
-        }
-        larger = malloc(size > 0 ? size : 1);
-        if (larger == NULL)
+        if (other == NULL)
                 return NULL;
         if (block != NULL)
-                memcpy(larger, block, size < before ? size : before);
+                memcpy(other, block, size < before ? size : before);
         memory_free_wiping(block);
-        return larger;
+        return other;
 }
 
 void *memory_malloc(void *unused, size_t size)

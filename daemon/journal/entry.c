@@ -20,10 +20,7 @@
 void fields_add(struct field_list *fields, const char *name, const char *data, size_t size)
 {
         assert(fields->count < ENTRY_FIELDS_MAX);
-        fields->items[fields->count].name = name;
-        fields->items[fields->count].data = data;
-        fields->items[fields->count].size = size;
-        fields->count++;
+        fields->items[fields->count++] = (struct field){ name, data, size };
 }
 
 void fields_add_string(struct field_list *fields, const char *name, const char *string)

@@ -14,7 +14,7 @@
 
 /* What an entry will consist of. Names and data are borrowed, so the list must not outlive them. */
 struct field_list {
-        struct {
+        struct field {
                 const char *name; /* NULL: the data is all of the field */
                 const char *data;
                 size_t size;

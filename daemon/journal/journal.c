@@ -281,12 +281,9 @@ static void add_delivery(struct field_list *fields, const struct journal_deliver
 }
 
 /* That the entry could not be sent is not reported: nobody would do anything about it. */
-static void print(struct journal *journal, int priority, const char *message_id,
-                  const struct journal_delivery *about, const char *format, va_list arguments)
-        __attribute__((format(printf, 5, 0)));
-
-static void print(struct journal *journal, int priority, const char *message_id,
-                  const struct journal_delivery *about, const char *format, va_list arguments)
+static void __attribute__((format(printf, 5, 0)))
+print(struct journal *journal, int priority, const char *message_id, const struct journal_delivery *about,
+      const char *format, va_list arguments)
 {
         CLEANUP(cleanup_free) char *raw = NULL;
         CLEANUP(cleanup_free) char *message = NULL;

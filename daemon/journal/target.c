@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "platform/clock.h"
+#include "util/cleanup.h"
 #include "util/timespan.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -126,27 +127,19 @@ int target_send(const struct target *target, const struct entry *entry)
  * Sends an empty datagram, which journald reads after all entries, and ignores. Linux does not tell when it
  * has been read, only whether: SIOCOUTQ.
  */
-static void wait_until_taken(int fd, uint64_t deadline_us)
-{
-        static const struct sockaddr_un journald = { .sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET };
-        int waiting = 0;
-
-        if (sendto(fd, "", 0, 0, (const struct sockaddr *)&journald, sizeof(journald)) < 0)
-                return;
-        while (ioctl(fd, SIOCOUTQ, &waiting) == 0 && waiting > 0 && clock_process_us() < deadline_us)
-                (void)nanosleep(&(struct timespec){ .tv_nsec = TAKEN_STEP_NS }, NULL);
-}
-
 void target_drain(const struct target *target)
 {
+        static const struct sockaddr_un journald = { .sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET };
         const struct timeval limit = { .tv_sec = TAKEN_MAX_US / USEC_PER_SEC };
+        const uint64_t deadline_us = clock_process_us() + TAKEN_MAX_US;
+        int waiting = 0;
 
         if (!target->native)
                 return;
-        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (fd < 0)
+        CLEANUP(cleanup_descriptor) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0 ||
+            sendto(fd, "", 0, 0, (const struct sockaddr *)&journald, sizeof(journald)) < 0)
                 return;
-        if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0)
-                wait_until_taken(fd, clock_process_us() + TAKEN_MAX_US);
-        (void)close(fd);
+        while (ioctl(fd, SIOCOUTQ, &waiting) == 0 && waiting > 0 && clock_process_us() < deadline_us)
+                (void)nanosleep(&(struct timespec){ .tv_nsec = TAKEN_STEP_NS }, NULL);
 }

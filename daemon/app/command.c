@@ -14,7 +14,7 @@
 #include "app/copy_state.h"
 #include "app/daemon.h"
 #include "app/signals.h"
-#include "config/config_load.h"
+#include "config/config.h"
 #include "journal/journal.h"
 #include "journal/target.h"
 #include "platform/identity.h"

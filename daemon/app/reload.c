@@ -21,7 +21,7 @@
 #include "app/check.h"
 #include "app/heap_trim.h"
 #include "app/summary.h"
-#include "config/config_load.h"
+#include "config/config.h"
 #include "journal/message_ids.h"
 #include "platform/credential.h"
 #include "util/cleanup.h"

@@ -6,11 +6,10 @@
  * refused, nor from what may be below a section header that was.
  */
 
-#include "config/config_check.h"
-
 #include <assert.h>
 #include <string.h>
 
+#include "config/loading.h"
 #include "config/value_syntax.h"
 #include "util/argv.h"
 #include "util/cleanup.h"

@@ -6,8 +6,6 @@
  * reports errors and goes on, so that all of them are shown at once.
  */
 
-#include "config/config_load.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -16,9 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "config/config_check.h"
 #include "config/loading.h"
-#include "config/reading.h"
 #include "util/cleanup.h"
 #include "util/file.h"
 #include "util/memory.h"
@@ -306,6 +302,12 @@ static void build(struct loading *loading, const struct config_overrides *overri
                 add_job_of_command_line(loading, overrides->job_ids[i]);
 }
 
+static void strip_slashes(char *url)
+{
+        for (size_t size = strlen(url); size > 0 && url[size - 1] == '/'; size--)
+                url[size - 1] = '\0';
+}
+
 static void apply_overrides(struct config *config, const struct config_overrides *overrides)
 {
         if (overrides->exit_when_done)
@@ -332,6 +334,7 @@ static int finish(struct loading *loading, const struct config_overrides *overri
                 overrides = &none;
         build(loading, overrides);
         note_locations(loading);
+        strip_slashes(config->api.base_url);
         apply_overrides(config, overrides);
         /* If nothing could be read, further errors would only follow from that. */
         if (problems->errors == 0 || loading->has_sections)

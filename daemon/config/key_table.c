@@ -83,7 +83,7 @@ static const struct config_choice event_choices[] = {
 
 const struct config_key config_keys[] = {
         { KEY(API, "base_url", text), FIELD(api.base_url), DEFAULT("https://spaces.nexudus.com"),
-          .check = check_base_url, .may_contain_secret = true, .normalise = normalise_base_url },
+          .check = check_base_url, .may_contain_secret = true },
         { KEY(API, "auth", choice), FIELD(api.auth), DEFAULT("token"), .choices = auth_choices },
         { KEY(API, "token_file", text), FIELD(api.token_file), DEFAULT("nexudus.token"),
           .check = check_secret_file },

@@ -130,3 +130,16 @@ bool key_is_given(const struct key_state *key);
 
 /* Frees everything but the configuration and the values. */
 void loading_clear(struct loading *loading);
+
+/* ---- reading.c ---- */
+
+/* Prepares a configuration with all defaults. `path` is the main file, which is added. */
+void reading_start(struct loading *loading, const char *path, struct config_problems *problems);
+
+/* Reads the text of a file that was added. The text is changed; there is room for a NUL after it. */
+void reading_text(struct loading *loading, const struct config_file *file, char *data, size_t size);
+
+/* ---- config_check.c ---- */
+
+/* Checks what concerns more than one value of a configuration that was built. */
+void config_check(const struct loading *loading, const struct config_overrides *overrides);

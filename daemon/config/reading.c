@@ -2,10 +2,12 @@
 
 /*
  * Takes the sections and lines of ini_reader, file after file, refuses what the table of keys does not
- * contain, and sets the values.
+ * contain, and sets the values. Each line sets its value where it stands, after the default.
+ *
+ * A key in a later file replaces the same key of earlier files. Of a list, the first line in a file decides:
+ * "=" replaces the default and what earlier files have, "+=" adds to them; further lines in the same file
+ * add. The ids of [jobs] always add. Sections accumulate.
  */
-
-#include "config/reading.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -13,6 +15,7 @@
 #include <string.h>
 
 #include "config/ini_reader.h"
+#include "config/loading.h"
 #include "config/value_checks.h"
 #include "config/value_syntax.h"
 #include "util/array.h"

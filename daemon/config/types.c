@@ -255,11 +255,8 @@ static int parse_text(const struct config_key *key, const char *text, void *fiel
         int r = check_text(key, text, ret_fault);
         if (r < 0)
                 return r;
-        char *copy = memory_need(strdup(text));
-        if (key->normalise != NULL)
-                key->normalise(copy);
         free(*value);
-        *value = copy;
+        *value = memory_need(strdup(text));
         return 0;
 }
 

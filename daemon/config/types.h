@@ -92,10 +92,9 @@ struct config_key {
 
         /* Of texts and items: see value_checks.h. NULL: any value is valid. */
         const char *(*check)(const char *value);
-        void (*normalise)(char *value); /* of texts: changes a valid value in place; may be NULL */
-        bool may_contain_secret;        /* an invalid value is not shown in messages */
-        bool is_command;                /* quoted as in ExecStart=, may be continued */
-        bool names_hooks;               /* of a list: there is nothing to add to, so "+=" is refused */
+        bool may_contain_secret; /* an invalid value is not shown in messages */
+        bool is_command;         /* quoted as in ExecStart=, may be continued */
+        bool names_hooks;        /* of a list: there is nothing to add to, so "+=" is refused */
 };
 
 /*

@@ -135,14 +135,6 @@ const char *check_host(const char *value)
         return strlen(value) > 64 ? "write the name of a host, of at most 64 characters" : NULL;
 }
 
-void normalise_base_url(char *value)
-{
-        size_t size = strlen(value);
-
-        while (size > 0 && value[size - 1] == '/')
-                value[--size] = '\0';
-}
-
 const char *check_hook_url(const char *value)
 {
         return check_url(value, true);

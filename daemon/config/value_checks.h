@@ -9,9 +9,6 @@
 /* https to any host, http to loopback only; without user, query or fragment. */
 const char *check_base_url(const char *value);
 
-/* Removes trailing slashes. */
-void normalise_base_url(char *value);
-
 /* Like check_base_url(), but a query is allowed. */
 const char *check_hook_url(const char *value);
 

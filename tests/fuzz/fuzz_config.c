@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/config_load.h"
+#include "config/config.h"
 #include "config/value_syntax.h"
 #include "util/text.h"
 

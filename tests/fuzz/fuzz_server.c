@@ -24,7 +24,7 @@
 
 #include "../unit/fault_vfs.h"
 #include "app/api_connection.h"
-#include "config/config_load.h"
+#include "config/config.h"
 #include "delivery/outbox.h"
 #include "monitor/monitor.h"
 #include "util/timespan.h"

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config/config_load.h"
+#include "config/config.h"
 #include "config/types.h"
 
 static const struct config_overrides no_overrides = { .log_level = -1, .log_target = -1 };

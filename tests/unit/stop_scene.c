@@ -9,7 +9,7 @@
 
 #include "app/daemon.h"
 #include "app/signals.h"
-#include "config/config_load.h"
+#include "config/config.h"
 #include "delivery/hook_setup.h"
 #include "http/http.h"
 #include "monitor/monitor.h"

@@ -14,7 +14,6 @@
 #include <cmocka.h>
 
 #include "config/config.h"
-#include "config/config_load.h"
 #include "config/ini_reader.h"
 #include "config/types.h"
 #include "config/value_syntax.h"

@@ -46,11 +46,10 @@ struct postgresql {
         bool savepoint_is_kept; /* its end has not been sent yet */
         uint64_t failed_us;     /* when connecting failed last; 0: it has not */
         int failure;            /* and how */
-        uint64_t changes, last_id;
-        uint64_t used;        /* bytes, as measured last */
-        uint64_t written;     /* about so many since then */
-        uint64_t transaction; /* and since the transaction began, */
-        uint64_t began_us;    /* which was at this time */
+        uint64_t used;          /* bytes, as measured last */
+        uint64_t written;       /* about so many since then */
+        uint64_t transaction;   /* and since the transaction began, */
+        uint64_t began_us;      /* which was at this time */
         bool used_is_stale;
 };
 

@@ -159,16 +159,6 @@ static int prepare(struct store *store, enum statement which, struct query **ret
         return r;
 }
 
-static uint64_t changes(const struct store *store)
-{
-        return postgresql_of(store)->changes;
-}
-
-static uint64_t last_id(const struct store *store)
-{
-        return postgresql_of(store)->last_id;
-}
-
 /* To measure it reads all tables: in between it is estimated. */
 static int used_bytes(struct store *store, uint64_t *ret_bytes)
 {
@@ -254,15 +244,10 @@ static const struct engine postgresql_engine = {
         .relieve = relieve,
         .execute = execute,
         .prepare = prepare,
-        .bind_number = query_bind_number,
-        .bind_string = query_bind_string,
-        .bind_bytes = query_bind_bytes,
+        .bind = query_bind,
         .step = query_step,
-        .has_row = query_has_row,
         .read_column = query_read_column,
         .release = query_release,
-        .changes = changes,
-        .last_id = last_id,
         .read_text = query_read_text,
         .used_bytes = used_bytes,
         .disk_is_low = disk_is_low,

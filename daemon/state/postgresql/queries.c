@@ -105,35 +105,22 @@ int queries_prepare(struct postgresql *postgresql)
 
 /* ---- parameters ---- */
 
-int query_bind_number(struct store *store, struct query *query, int index, int64_t number)
+int query_bind(struct store *store, struct query *query, int index, const struct column *column)
 {
-        (void)store;
-        assert(index <= query->parameters);
-        int64_t *kept = &query->numbers[index - 1];
-        union {
-                int64_t *number;
-                const char *bytes;
-        } value = { .number = kept };
+        int64_t *number = &query->numbers[index - 1];
+        struct column value = *column;
 
-        *kept = (int64_t)htobe64((uint64_t)number);
-        query->values[index - 1] = value.bytes;
-        query->sizes[index - 1] = sizeof(*kept);
-        return 0;
-}
-
-int query_bind_bytes(struct store *store, struct query *query, int index, const void *data, size_t size)
-{
         assert(index <= query->parameters);
-        if (size > INT_MAX)
+        if (column->type == COLUMN_NUMBER) {
+                *number = (int64_t)htobe64((uint64_t)column->number);
+                value.data = number;
+                value.size = sizeof(*number);
+        }
+        if (value.size > INT_MAX)
                 return store_fail(store, -E2BIG, "too large");
-        query->values[index - 1] = data;
-        query->sizes[index - 1] = (int)size;
+        query->values[index - 1] = value.data;
+        query->sizes[index - 1] = (int)value.size;
         return 0;
-}
-
-int query_bind_string(struct store *store, struct query *query, int index, const char *data, size_t size)
-{
-        return query_bind_bytes(store, query, index, data, size);
 }
 
 void query_release(struct query *query)
@@ -156,8 +143,8 @@ static void note_change(struct postgresql *postgresql, const struct query *query
 {
         uint64_t size = ROW_SIZE;
 
-        postgresql->changes = strtoull(PQcmdTuples(query->result), NULL, 10);
-        if (deletes(query->which) && postgresql->changes > 0)
+        postgresql->store.changes = strtoull(PQcmdTuples(query->result), NULL, 10);
+        if (deletes(query->which) && postgresql->store.changes > 0)
                 postgresql->used_is_stale = true;
         for (int i = 0; i < query->parameters; i++)
                 size += query->values[i] != NULL ? (uint64_t)query->sizes[i] : 0;
@@ -197,21 +184,13 @@ int query_step(struct store *store, struct query *query)
         }
         if (query->row < PQntuples(query->result))
                 query->row++;
-        if (returned_column(query->which) != NULL) {
-                struct column column = { .number = 0 };
-
-                query->row = 0;
-                if (query_has_row(query))
-                        query_read_column(query, 0, &column);
-                postgresql->last_id = (uint64_t)column.number;
-                return 0;
-        }
-        return query_has_row(query) ? 1 : 0;
-}
-
-bool query_has_row(const struct query *query)
-{
-        return query->result != NULL && query->row >= 0 && query->row < PQntuples(query->result);
+        bool has_row = query->row < PQntuples(query->result);
+        if (!has_row || returned_column(query->which) == NULL)
+                return has_row;
+        struct column column;
+        query_read_column(query, 0, &column);
+        store->last_id = (uint64_t)column.number;
+        return 0;
 }
 
 static int64_t number_of(const char *data, size_t size)

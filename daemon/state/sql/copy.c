@@ -139,7 +139,7 @@ static void move_to(struct position *position, const struct column *key)
 }
 
 /* Reads the present row, and moves to it. Returns whether each value has the type of its column. */
-static bool read_row(const struct row_writer *rows, const struct table *table,
+static bool read_row(const struct row *rows, const struct table *table,
                      struct column ret_columns[COLUMNS_MAX], struct position *position)
 {
         bool is_valid = true;
@@ -180,29 +180,24 @@ static uint64_t hash_row(const struct table *table, const struct column columns[
 
 static int write_row(struct store *store, const struct table *table, const struct column columns[])
 {
-        CLEANUP(row_release) struct row_writer row = row_write(store, table->write);
+        CLEANUP(row_release) struct row row = row_prepare(store, table->write);
 
         for (int i = 0; table->columns[i] != '\0'; i++) {
-                const struct column *column = &columns[i];
+                struct column column = columns[i];
 
-                if (column->type == COLUMN_NUMBER)
-                        row_write_number(&row, (uint64_t)column->number);
-                else if (table->columns[i] == 'b')
-                        row_write_bytes(&row, column->type != COLUMN_NULL ? column->data : NULL,
-                                        column->size);
-                else
-                        row_write_words(&row, column->type != COLUMN_NULL ? column->data : NULL,
-                                        column->size);
+                if (table->columns[i] == 'w' && column.type == COLUMN_BYTES)
+                        column.type = COLUMN_STRING;
+                row_write_column(&row, &column);
         }
-        return row_write_end(store, &row);
+        return row_step(&row);
 }
 
 /* ---- pages ---- */
 
-static struct row_writer read_page(struct store *store, const struct table *table,
-                                   const struct position *after, uint64_t max)
+static struct row read_page(struct store *store, const struct table *table, const struct position *after,
+                            uint64_t max)
 {
-        struct row_writer rows = row_write(store, table->read);
+        struct row rows = row_prepare(store, table->read);
 
         if (table->columns[0] == 'n')
                 row_write_number(&rows, after->number);
@@ -219,12 +214,12 @@ static struct row_writer read_page(struct store *store, const struct table *tabl
 static int do_page(const struct copy *copy, const struct copy_side *side, const struct table *table,
                    bool write, struct position *position, struct count *count)
 {
-        CLEANUP(row_release) struct row_writer rows = read_page(side->store, table, position, table->page);
+        CLEANUP(row_release) struct row rows = read_page(side->store, table, position, table->page);
         struct column columns[COLUMNS_MAX] = { 0 };
         uint64_t read = 0;
         int r;
 
-        for (; (r = row_write_end(side->store, &rows)) > 0; read++) {
+        for (; (r = row_step(&rows)) > 0; read++) {
                 if (!read_row(&rows, table, columns, position))
                         return fail_damaged(copy, side, table, position);
                 count->rows++;
@@ -261,9 +256,9 @@ static int find_data(const struct copy *copy, const struct copy_side *side, cons
         static const struct position start = { .string = TEXT_NULL };
 
         for (size_t i = 0; i < TABLE_COUNT; i++) {
-                CLEANUP(row_release) struct row_writer rows = read_page(side->store, &tables[i], &start, 1);
+                CLEANUP(row_release) struct row rows = read_page(side->store, &tables[i], &start, 1);
 
-                int r = row_write_end(side->store, &rows);
+                int r = row_step(&rows);
                 if (r < 0)
                         return fail_reading(copy, side, &tables[i], r);
                 if (r > 0) {

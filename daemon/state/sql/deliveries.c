@@ -14,7 +14,7 @@
 /* Bytes of an error text; the complete text is in the journal. */
 #define ERROR_SIZE_MAX 1024
 
-static void read_columns(struct row_reader *row, struct delivery *ret_delivery)
+static void read_columns(struct row *row, struct delivery *ret_delivery)
 {
         ret_delivery->id = row_read_number(row);
         row_read_string(row, ret_delivery->event_id, sizeof(ret_delivery->event_id));
@@ -25,35 +25,21 @@ static void read_columns(struct row_reader *row, struct delivery *ret_delivery)
         ret_delivery->event_us = row_read_number(row);
 }
 
-static int delivery_read(struct store *store, const struct row_writer *query, struct delivery *ret_delivery)
-{
-        struct delivery delivery = { 0 };
-
-        struct row_reader row = row_read(query);
-        read_columns(&row, &delivery);
-        int r = row_read_end(store, &row);
-        if (r < 0)
-                return r;
-
-        *ret_delivery = delivery;
-        return 0;
-}
-
 int store_pending_deliveries(struct store *store, const char *hook, uint64_t after,
                              struct delivery ret_deliveries[], size_t max)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DELIVERY_PENDING);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_DELIVERY_PENDING);
         size_t count = 0;
 
-        row_write_string(&query, hook);
-        row_write_number(&query, after);
-        row_write_number(&query, max < INT64_MAX ? max : INT64_MAX);
+        row_write_string(&row, hook);
+        row_write_number(&row, after);
+        row_write_number(&row, max < INT64_MAX ? max : INT64_MAX);
         int r = 0;
-        while (count < max && (r = row_write_end(store, &query)) > 0) {
-                r = delivery_read(store, &query, &ret_deliveries[count]);
+        while (count < max && (r = row_step(&row)) > 0) {
+                read_columns(&row, &ret_deliveries[count++]);
+                r = row_read_end(&row);
                 if (r < 0)
                         return r;
-                count++;
         }
         return r < 0 ? r : (int)count;
 }
@@ -63,7 +49,7 @@ int store_pending_deliveries(struct store *store, const char *hook, uint64_t aft
 static int delivery_end(struct store *store, uint64_t delivery_id, const char *new_state, uint64_t now_us,
                         uint64_t delay_us, const char *error)
 {
-        CLEANUP(row_release) struct row_writer row = row_write(store, STATEMENT_DELIVERY_END);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_DELIVERY_END);
 
         row_write_number(&row, delivery_id);
         row_write_string(&row, new_state);
@@ -74,8 +60,8 @@ static int delivery_end(struct store *store, uint64_t delivery_id, const char *n
         int r = store_write_begin(store);
         if (r < 0)
                 return r;
-        r = row_write_end(store, &row);
-        if (r >= 0 && store->engine->changes(store) == 0)
+        r = row_step(&row);
+        if (r >= 0 && store->changes == 0)
                 r = store_fail(store, -ENOENT, "no such pending delivery");
         row_release(&row);
         return store_write_end(store, r);
@@ -122,22 +108,21 @@ static bool state_from_string(const char *word, enum delivery_state *ret_state)
 
 int store_get_delivery(struct store *store, uint64_t id, struct stored_delivery *ret_delivery)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DELIVERY_GET);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_DELIVERY_GET);
         CLEANUP(stored_delivery_clear) struct stored_delivery found = { .delivery.id = 0 };
         char state[16];
 
-        row_write_number(&query, id);
-        int r = row_write_end(store, &query);
+        row_write_number(&row, id);
+        int r = row_step(&row);
         if (r <= 0)
                 return r;
 
-        struct row_reader row = row_read(&query);
         read_columns(&row, &found.delivery);
         row_read_string(&row, state, sizeof(state));
         row_read_words(&row, &found.hook);
         row_read_text(&row, &found.job_name);
         row_read_words(&row, &found.error);
-        r = row_read_end(store, &row);
+        r = row_read_end(&row);
         if (r < 0)
                 return r;
         if (found.hook.data == NULL || !state_from_string(state, &found.state))
@@ -150,11 +135,11 @@ int store_get_delivery(struct store *store, uint64_t id, struct stored_delivery 
 /* Runs a statement about one delivery, which must change it. */
 static int change_one(struct store *store, enum statement which, uint64_t id)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, which);
+        CLEANUP(row_release) struct row row = row_prepare(store, which);
 
-        row_write_number(&query, id);
-        int r = row_write_end(store, &query);
-        if (r >= 0 && store->engine->changes(store) == 0)
+        row_write_number(&row, id);
+        int r = row_step(&row);
+        if (r >= 0 && store->changes == 0)
                 r = store_fail(store, -ENOENT, "no such pending or failed delivery");
         return r;
 }
@@ -186,12 +171,12 @@ int store_drop_deliveries(struct store *store, const uint64_t ids[], size_t coun
 
 static int renew_failed(struct store *store, const char *hook, uint64_t *ret_count)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DELIVERY_RENEW_FAILED);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_DELIVERY_RENEW_FAILED);
 
-        row_write_string(&query, hook);
-        int r = row_write_end(store, &query);
+        row_write_string(&row, hook);
+        int r = row_step(&row);
         if (r >= 0)
-                *ret_count = store->engine->changes(store);
+                *ret_count = store->changes;
         return r;
 }
 
@@ -206,17 +191,16 @@ int store_retry_failed(struct store *store, const char *hook, uint64_t *ret_coun
 
 int store_each_failed_delivery(struct store *store, failed_delivery_handler handler, void *userdata)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DELIVERY_FAILED);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_DELIVERY_FAILED);
 
         int r = 0;
-        while ((r = row_write_end(store, &query)) > 0) {
+        while ((r = row_step(&row)) > 0) {
                 CLEANUP(text_clear) struct text hook = TEXT_NULL;
 
-                struct row_reader row = row_read(&query);
                 uint64_t job = row_read_number(&row);
                 row_read_words(&row, &hook);
                 bool is_added = row_read_number(&row) != 0;
-                r = row_read_end(store, &row);
+                r = row_read_end(&row);
                 if (r < 0)
                         return r;
                 store->in_callback = true;
@@ -228,16 +212,15 @@ int store_each_failed_delivery(struct store *store, failed_delivery_handler hand
 
 int store_each_pending_hook(struct store *store, pending_hook_handler handler, void *userdata)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DELIVERY_HOOKS);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_DELIVERY_HOOKS);
 
         int r = 0;
-        while ((r = row_write_end(store, &query)) > 0) {
+        while ((r = row_step(&row)) > 0) {
                 CLEANUP(text_clear) struct text hook = TEXT_NULL;
 
-                struct row_reader row = row_read(&query);
                 row_read_words(&row, &hook);
                 uint64_t count = row_read_number(&row);
-                r = row_read_end(store, &row);
+                r = row_read_end(&row);
                 if (r < 0)
                         return r;
                 store->in_callback = true;

@@ -16,13 +16,13 @@
 
 static int discovered_write(struct store *store, const struct stored_discovery *discovery)
 {
-        CLEANUP(row_release) struct row_writer row = row_write(store, STATEMENT_DISCOVERED_PUT);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_DISCOVERED_PUT);
 
         row_write_number(&row, discovery->job);
         row_write_bytes(&row, discovery->sections, strlen(discovery->sections));
         row_write_number(&row, (uint64_t)discovery->created_ticks);
         row_write_number(&row, (uint64_t)discovery->created_form);
-        return row_write_end(store, &row);
+        return row_step(&row);
 }
 
 int store_put_discovered(struct store *store, const struct stored_discovery *discovery)
@@ -34,10 +34,10 @@ int store_put_discovered(struct store *store, const struct stored_discovery *dis
 
 static int discovered_delete(struct store *store, uint64_t job)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DISCOVERED_DELETE);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_DISCOVERED_DELETE);
 
-        row_write_number(&query, job);
-        return row_write_end(store, &query);
+        row_write_number(&row, job);
+        return row_step(&row);
 }
 
 int store_drop_discovered(struct store *store, uint64_t job)
@@ -49,18 +49,17 @@ int store_drop_discovered(struct store *store, uint64_t job)
 
 int store_discovered_sections(struct store *store, uint64_t job, struct text *ret_sections)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DISCOVERED_GET);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_DISCOVERED_GET);
         CLEANUP(text_clear) struct text sections = TEXT_NULL;
 
         *ret_sections = TEXT_NULL;
-        row_write_number(&query, job);
-        int r = row_write_end(store, &query);
+        row_write_number(&row, job);
+        int r = row_step(&row);
         if (r <= 0)
                 return r;
 
-        struct row_reader row = row_read(&query);
         row_read_text(&row, &sections);
-        r = row_read_end(store, &row);
+        r = row_read_end(&row);
         if (r < 0)
                 return r;
         *ret_sections = sections;
@@ -72,21 +71,20 @@ int store_discovered_sections(struct store *store, uint64_t job, struct text *re
 static int discovered_next(struct store *store, uint64_t *job, struct text *ret_sections,
                            struct stored_discovery *ret_discovery)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DISCOVERED_NEXT);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_DISCOVERED_NEXT);
         char outcome[16];
 
-        row_write_number(&query, *job);
-        int r = row_write_end(store, &query);
+        row_write_number(&row, *job);
+        int r = row_step(&row);
         if (r <= 0)
                 return r;
 
-        struct row_reader row = row_read(&query);
         *job = ret_discovery->job = row_read_number(&row);
         row_read_text(&row, ret_sections);
         ret_discovery->created_ticks = (int64_t)row_read_number(&row);
         ret_discovery->created_form = (int)row_read_number(&row);
         row_read_string(&row, outcome, sizeof(outcome));
-        r = row_read_end(store, &row);
+        r = row_read_end(&row);
         if (r < 0)
                 return r;
         if (ret_sections->data == NULL || !outcome_from_string(outcome, &ret_discovery->outcome))

@@ -29,7 +29,7 @@ enum column_type {
         COLUMN_INVALID, /* none of these, or it could not be read */
 };
 
-/* A column of the present row: valid until the next row, or the release of the statement. */
+/* A parameter, or a column of the present row: that is valid until the next row, or the release. */
 struct column {
         enum column_type type;
         int64_t number;
@@ -67,19 +67,13 @@ struct engine {
         int (*execute)(struct store *store, const char *sql, int64_t *ret_number);
         /* The statement, without parameters and rows. It belongs to the store. */
         int (*prepare)(struct store *store, enum statement which, struct query **ret_query);
-        /* The data is borrowed until the release. Parameters that are not set are null. */
-        int (*bind_number)(struct store *store, struct query *query, int index, int64_t number);
-        int (*bind_string)(struct store *store, struct query *query, int index, const char *data,
-                           size_t size);
-        int (*bind_bytes)(struct store *store, struct query *query, int index, const void *data, size_t size);
-        /* Executes the statement or moves to its next row: 1 if there is one, 0 at the end. */
+        /* Sets a parameter, which is null otherwise. Its data is borrowed until the release. */
+        int (*bind)(struct store *store, struct query *query, int index, const struct column *column);
+        /* Executes the statement or moves to its next row: 1 if there is one, 0 at the end. It sets what is
+         * left of it in the store: `changes` and `last_id`. */
         int (*step)(struct store *store, struct query *query);
-        bool (*has_row)(const struct query *query);
         void (*read_column)(const struct query *query, int index, struct column *ret_column);
         void (*release)(struct query *query);
-        /* The rows that the last statement changed, and the number that it gave to a new one. */
-        uint64_t (*changes)(const struct store *store);
-        uint64_t (*last_id)(const struct store *store);
 
         /* Reads the first bytes of a text in a row of `texts`: the whole of it or `max` + 1. */
         int (*read_text)(struct store *store, uint64_t row, size_t max, struct text *ret_text);
@@ -102,6 +96,8 @@ struct store {
         const struct engine *engine;
         struct store *host; /* for what is of this host; NULL: this one */
         uint64_t max_size;  /* 0: unlimited */
+        uint64_t changes;   /* the rows that the last statement that wrote changed, */
+        uint64_t last_id;   /* and the number that it gave to a new one */
 
         bool in_callback; /* a handler is being called that must call nothing of this */
         bool in_batch;

@@ -26,7 +26,7 @@
 
 static int event_write(struct store *store, const struct event *event, struct text_digest result)
 {
-        CLEANUP(row_release) struct row_writer row = row_write(store, STATEMENT_EVENT_PUT);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_EVENT_PUT);
         struct text_digest before = text_digest(&event->result_before);
 
         int r = store_text_write(store, event->record.id, &event->record.result, result);
@@ -49,7 +49,7 @@ static int event_write(struct store *store, const struct event *event, struct te
         row_write_number(&row, before.hash);
         row_write_number(&row, before.size);
         row_write_text(&row, &event->discover);
-        r = row_write_end(store, &row);
+        r = row_step(&row);
         if (r == -EEXIST)
                 return store_fail(store, r, "an event with this ID is already recorded");
         return r;
@@ -57,13 +57,13 @@ static int event_write(struct store *store, const struct event *event, struct te
 
 static int delivery_write(struct store *store, const struct event *event, const char *hook)
 {
-        CLEANUP(row_release) struct row_writer row = row_write(store, STATEMENT_DELIVERY_PUT);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_DELIVERY_PUT);
 
         row_write_number(&row, event->sequence);
         row_write_number(&row, event->record.id);
         row_write_string(&row, hook);
         row_write_number(&row, 0); /* due at once, even if the clock is set back */
-        return row_write_end(store, &row);
+        return row_step(&row);
 }
 
 static int event_record(struct store *store, struct event *event, const char *const hooks[],
@@ -77,11 +77,11 @@ static int event_record(struct store *store, struct event *event, const char *co
         if (r < 0)
                 return r;
 
-        event->sequence = store->engine->last_id(store);
+        event->sequence = store->last_id;
         for (size_t i = 0; r >= 0 && i < hook_count; i++) {
                 r = delivery_write(store, event, hooks[i]);
                 if (r >= 0 && ret_deliveries != NULL)
-                        ret_deliveries[i] = store->engine->last_id(store);
+                        ret_deliveries[i] = store->last_id;
         }
         if (r < 0 || event_kind_is_of_api(event->kind))
                 return r;
@@ -151,36 +151,35 @@ static int read_results(struct store *store, struct event *event, struct text_di
                      : store_text_read(store, id, before, &event->result_before, &event->result_before_size);
 }
 
-int store_event_read(struct store *store, const struct row_writer *query, size_t result_max,
-                     struct event *ret_event)
+int store_event_read(struct row *row, size_t result_max, struct event *ret_event)
 {
         CLEANUP(event_clear) struct event event = { 0 };
         struct text_digest result, before;
         char kind[16], outcome[16];
 
-        struct row_reader row = row_read(query);
-        event.sequence = row_read_number(&row);
-        row_read_string(&row, event.id, sizeof(event.id));
-        row_read_string(&row, kind, sizeof(kind));
-        row_read_string(&row, outcome, sizeof(outcome));
-        event.time_us = row_read_number(&row);
-        event.record.id = row_read_number(&row);
-        event.first_observation = row_read_number(&row) != 0;
-        row_read_text(&row, &event.job_name);
-        row_read_record(&row, &event.record);
-        row_read_text(&row, &event.status_before);
-        result.hash = row_read_number(&row);
-        result.size = row_read_number(&row);
-        before.hash = row_read_number(&row);
-        before.size = row_read_number(&row);
-        row_read_text(&row, &event.discover);
-        int r = row_read_end(store, &row);
+        event.sequence = row_read_number(row);
+        row_read_string(row, event.id, sizeof(event.id));
+        row_read_string(row, kind, sizeof(kind));
+        row_read_string(row, outcome, sizeof(outcome));
+        event.time_us = row_read_number(row);
+        event.record.id = row_read_number(row);
+        event.first_observation = row_read_number(row) != 0;
+        row_read_text(row, &event.job_name);
+        row_read_record(row, &event.record);
+        row_read_text(row, &event.status_before);
+        result.hash = row_read_number(row);
+        result.size = row_read_number(row);
+        before.hash = row_read_number(row);
+        before.size = row_read_number(row);
+        row_read_text(row, &event.discover);
+        int r = row_read_end(row);
         if (r < 0)
                 return r;
 
         if (!event_kind_from_string(kind, &event.kind) || !outcome_from_string(outcome, &event.outcome))
-                return store_fail(store, -EUCLEAN, "an event in the database has an unknown kind or outcome");
-        r = read_results(store, &event, result, before, result_max);
+                return store_fail(row->store, -EUCLEAN,
+                                  "an event in the database has an unknown kind or outcome");
+        r = read_results(row->store, &event, result, before, result_max);
         if (r < 0)
                 return r;
 
@@ -190,22 +189,22 @@ int store_event_read(struct store *store, const struct row_writer *query, size_t
 }
 
 /* Reads the event in the next row of a statement. Returns 1 and *ret_event, or 0 without a row. */
-static int event_read(struct store *store, struct row_writer *query, struct event *ret_event)
+static int event_read(struct row *row, struct event *ret_event)
 {
-        int r = row_write_end(store, query);
+        int r = row_step(row);
         if (r <= 0)
                 return r;
-        r = store_event_read(store, query, RESULT_WHOLE, ret_event);
+        r = store_event_read(row, RESULT_WHOLE, ret_event);
         return r < 0 ? r : 1;
 }
 
 int store_get_event(struct store *store, const char *event_id, struct event *ret_event)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_EVENT_GET);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_EVENT_GET);
         CLEANUP(event_clear) struct event event = { 0 };
 
-        row_write_string(&query, event_id);
-        int r = event_read(store, &query, &event);
+        row_write_string(&row, event_id);
+        int r = event_read(&row, &event);
         if (r <= 0)
                 return r;
         if (strcmp(event.id, event_id) != 0) /* not found by the checks of a file that is opened */
@@ -224,11 +223,11 @@ int store_get_event(struct store *store, const char *event_id, struct event *ret
  */
 static int unlogged_next(struct store *store, uint64_t *sequence, struct event *ret_event)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_EVENT_UNLOGGED);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_EVENT_UNLOGGED);
 
-        row_write_number(&query, *sequence);
-        int r = event_read(store, &query, ret_event);
-        (void)row_key(&query, sequence);
+        row_write_number(&row, *sequence);
+        int r = event_read(&row, ret_event);
+        row_key(&row, sequence);
         return r;
 }
 
@@ -260,10 +259,10 @@ static int unlogged_delete(struct store *store, const char *const event_ids[], s
         int r = 0;
 
         for (size_t i = 0; r >= 0 && i < count; i++) {
-                CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_UNLOGGED_DELETE);
+                CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_UNLOGGED_DELETE);
 
-                row_write_string(&query, event_ids[i]);
-                r = row_write_end(store, &query);
+                row_write_string(&row, event_ids[i]);
+                r = row_step(&row);
         }
         return r;
 }

@@ -28,16 +28,15 @@ static void job_row_clear(struct job_row *row)
 /* Returns 1 and *ret_row, which the caller clears, or 0 if the job is unknown. */
 static int job_read(struct store *store, uint64_t id, struct job_row *ret_row)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_JOB_GET);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_JOB_GET);
         CLEANUP(job_row_clear) struct job_row found = { .job.id = id, .record.id = id };
         char outcome[16];
 
-        row_write_number(&query, id);
-        int r = row_write_end(store, &query);
+        row_write_number(&row, id);
+        int r = row_step(&row);
         if (r <= 0)
                 return r;
 
-        struct row_reader row = row_read(&query);
         row_read_string(&row, outcome, sizeof(outcome));
         found.job.stalled = row_read_number(&row) != 0;
         found.job.changed_us = row_read_number(&row);
@@ -45,7 +44,7 @@ static int job_read(struct store *store, uint64_t id, struct job_row *ret_row)
         found.job.result.size = row_read_number(&row);
         row_read_record(&row, &found.record);
         found.job.unwatched = row_read_number(&row) != 0;
-        r = row_read_end(store, &row);
+        r = row_read_end(&row);
         if (r < 0)
                 return r;
         if (!outcome_from_string(outcome, &found.job.outcome))
@@ -58,7 +57,7 @@ static int job_read(struct store *store, uint64_t id, struct job_row *ret_row)
 
 int store_job_write(struct store *store, const struct stored_job *job, const struct job_record *record)
 {
-        CLEANUP(row_release) struct row_writer row = row_write(store, STATEMENT_JOB_PUT);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_JOB_PUT);
 
         row_write_number(&row, job->id);
         row_write_string(&row, outcome_to_string(job->outcome));
@@ -67,7 +66,7 @@ int store_job_write(struct store *store, const struct stored_job *job, const str
         row_write_number(&row, job->result.hash);
         row_write_number(&row, job->result.size);
         row_write_record(&row, record);
-        return row_write_end(store, &row);
+        return row_step(&row);
 }
 
 int store_get_job(struct store *store, uint64_t id, struct stored_job *ret_job)

@@ -18,23 +18,70 @@
 #define LOOK_MAX 10000
 
 /* A number that is compared with a column, in which none is larger. */
-static void write_bound(struct row_writer *row, uint64_t number)
+static void write_bound(struct row *row, uint64_t number)
 {
         row_write_number(row, number < INT64_MAX ? number : INT64_MAX);
 }
 
-/* Moves to the next row, whose first column is the key. Returns 1, or 0 at the end of the page or the table.
- */
-static int next(struct store *store, struct row_writer *query, size_t *left, uint64_t *ret_last)
+/* A page in progress, to be released with row_release(&page.row). */
+struct page {
+        struct row row;
+        size_t left;        /* rows that may be read */
+        size_t wanted;      /* rows that may be shown */
+        uint64_t *ret_last; /* the key of the last row that was read */
+        int result;         /* of the last row; other than 0: the page ends */
+};
+
+/* A statement whose parameters are how many rows are read, the key before the first, and maybe more. */
+static struct page page_begin(struct store *store, enum statement which, uint64_t after, size_t left,
+                              size_t wanted, uint64_t *ret_last)
 {
-        if (*left == 0)
-                return 0;
-        int r = row_write_end(store, query);
-        if (r > 0) {
-                --*left;
-                (void)row_key(query, ret_last);
+        struct page page = {
+                .row = row_prepare(store, which), .left = left, .wanted = wanted, .ret_last = ret_last
+        };
+
+        write_bound(&page.row, left);
+        write_bound(&page.row, after);
+        return page;
+}
+
+static void page_release(struct page *page)
+{
+        row_release(&page->row);
+}
+
+/* Moves to the next row, whose first column is the key. Returns false at the end of the page or the table. */
+static bool page_next(struct page *page)
+{
+        page->row.store->in_callback = false;
+        if (page->result != 0 || page->left == 0 || page->wanted == 0)
+                return false;
+        int r = row_step(&page->row);
+        if (r <= 0) {
+                page->result = r;
+                return false;
         }
-        return r;
+        page->left--;
+        row_key(&page->row, page->ret_last);
+        return true;
+}
+
+/* Whether a row that was read with a result is shown: `result` becomes that of the handler then. */
+static bool page_shows(struct page *page, int r)
+{
+        if (r == -EUCLEAN) /* it is left out */
+                return false;
+        page->result = r;
+        if (r < 0)
+                return false;
+        page->wanted--;
+        page->row.store->in_callback = true;
+        return true;
+}
+
+static int page_end(const struct page *page)
+{
+        return page->result != 0 ? page->result : page->left == 0 || page->wanted == 0;
 }
 
 /* ---- jobs ---- */
@@ -48,8 +95,7 @@ void listed_job_clear(struct listed_job *job)
 
 /* The columns of STATEMENT_JOB_LIST. *ret_text is the row of the result in its table if it is long, else 0.
  */
-static int read_job(struct store *store, struct row_reader *row, struct listed_job *ret_job,
-                    uint64_t *ret_text)
+static int read_job(struct row *row, struct listed_job *ret_job, uint64_t *ret_text)
 {
         struct job_record *record = &ret_job->record;
         char outcome[16], event[16];
@@ -68,11 +114,11 @@ static int read_job(struct store *store, struct row_reader *row, struct listed_j
         row_read_string(row, event, sizeof(event));
         row_read_text(row, &record->result);
         *ret_text = row_read_number(row);
-        int r = row_read_end(store, row);
+        int r = row_read_end(row);
         if (r < 0)
                 return r;
         if (!outcome_from_string(outcome, &ret_job->outcome))
-                return store_fail(store, -EUCLEAN, "a job in the database has an unknown outcome");
+                return store_fail(row->store, -EUCLEAN, "a job in the database has an unknown outcome");
         ret_job->has_event = event_kind_from_string(event, &ret_job->event);
         ret_job->result_size = size != UINT64_MAX ? size : 0;
         return 0;
@@ -92,58 +138,45 @@ static int read_result(struct store *store, uint64_t text, size_t result_max, st
 int store_list_jobs(struct store *store, uint64_t after, uint64_t until, size_t max, uint64_t *ret_last,
                     listed_job_handler handler, void *userdata)
 {
-        CLEANUP(row_release)
-        struct row_writer query = row_write(store, STATEMENT_JOB_LIST);
-        size_t left = max;
+        CLEANUP(page_release)
+        struct page page = page_begin(store, STATEMENT_JOB_LIST, after, max, max, ret_last);
 
-        write_bound(&query, after);
-        write_bound(&query, until);
-        write_bound(&query, max);
-        int r = 0;
-        while ((r = next(store, &query, &left, ret_last)) > 0) {
+        write_bound(&page.row, until);
+        while (page_next(&page)) {
                 CLEANUP(listed_job_clear) struct listed_job job = { .has_event = false };
-                struct row_reader row = row_read(&query);
                 uint64_t text = 0;
 
-                r = read_job(store, &row, &job, &text);
+                int r = read_job(&page.row, &job, &text);
                 if (r >= 0)
                         r = read_result(store, text, LISTED_JOB_RESULT_MAX, &job.record.result);
-                if (r == -EUCLEAN)
-                        continue;
-                if (r < 0)
-                        return r;
-                store->in_callback = true;
-                r = handler(userdata, &job);
-                store->in_callback = false;
-                if (r != 0)
-                        return r;
+                if (page_shows(&page, r))
+                        page.result = handler(userdata, &job);
         }
-        return r < 0 ? r : left == 0;
+        return page_end(&page);
 }
 
 int store_get_listed_job(struct store *store, uint64_t id, size_t result_max, struct listed_job *ret_job)
 {
         CLEANUP(listed_job_clear) struct listed_job job = { .has_event = false };
         CLEANUP(row_release)
-        struct row_writer query = row_write(store, STATEMENT_JOB_LIST);
+        struct row row = row_prepare(store, STATEMENT_JOB_LIST);
         uint64_t text = 0;
 
         if (id == 0)
                 return 0;
-        write_bound(&query, id - 1);
-        write_bound(&query, id);
-        write_bound(&query, 1);
-        int r = row_write_end(store, &query);
+        write_bound(&row, 1);
+        write_bound(&row, id - 1);
+        write_bound(&row, id);
+        int r = row_step(&row);
         if (r <= 0)
                 return r;
-        struct row_reader row = row_read(&query);
-        r = read_job(store, &row, &job, &text);
+        r = read_job(&row, &job, &text);
         row_read_text(&row, &job.record.guid);
         row_read_text(&row, &job.record.files);
         row_read_text(&row, &job.record.created_on);
         row_read_text(&row, &job.record.updated_on);
         if (r >= 0)
-                r = row_read_end(store, &row);
+                r = row_read_end(&row);
         if (r >= 0)
                 r = read_result(store, text, result_max, &job.record.result);
         if (r < 0)
@@ -155,17 +188,16 @@ int store_get_listed_job(struct store *store, uint64_t id, size_t result_max, st
 
 int store_list_durations(struct store *store, size_t max, duration_handler handler, void *userdata)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_JOB_DURATIONS);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_JOB_DURATIONS);
         int r;
 
-        row_write_number(&query, max);
-        while ((r = row_write_end(store, &query)) > 0) {
+        row_write_number(&row, max);
+        while ((r = row_step(&row)) > 0) {
                 CLEANUP(text_clear) struct text description = TEXT_NULL;
 
-                struct row_reader row = row_read(&query);
                 uint64_t duration_us = row_read_number(&row);
                 row_read_text(&row, &description);
-                r = row_read_end(store, &row);
+                r = row_read_end(&row);
                 if (r == -EUCLEAN)
                         continue;
                 if (r < 0)
@@ -182,11 +214,11 @@ int store_list_durations(struct store *store, size_t max, duration_handler handl
 /* The column of the job, of those of an event. */
 #define EVENT_JOB_COLUMN 5
 
-static bool is_wanted(const struct row_writer *query, const uint64_t jobs[], size_t job_count)
+static bool is_wanted(const struct row *row, const uint64_t jobs[], size_t job_count)
 {
         struct column column;
 
-        row_column(query, EVENT_JOB_COLUMN, &column);
+        row_column(row, EVENT_JOB_COLUMN, &column);
         uint64_t job = (uint64_t)column.number;
 
         return jobs == NULL || bsearch(&job, jobs, job_count, sizeof(*jobs), id_compare) != NULL;
@@ -196,33 +228,20 @@ int store_list_events(struct store *store, uint64_t after, const uint64_t jobs[]
                       size_t max, uint64_t *ret_last, event_handler handler, void *userdata)
 {
         bool by_job = jobs != NULL && job_count == 1;
-        size_t left = jobs == NULL || by_job ? max : LOOK_MAX, count = 0;
-        CLEANUP(row_release)
-        struct row_writer query = row_write(store, by_job ? STATEMENT_EVENT_LIST_JOB : STATEMENT_EVENT_LIST);
+        CLEANUP(page_release)
+        struct page page = page_begin(store, by_job ? STATEMENT_EVENT_LIST_JOB : STATEMENT_EVENT_LIST, after,
+                                      jobs == NULL || by_job ? max : LOOK_MAX, max, ret_last);
 
-        write_bound(&query, after);
         if (by_job)
-                write_bound(&query, jobs[0]);
-        write_bound(&query, left);
-        int r = 0;
-        while (count < max && (r = next(store, &query, &left, ret_last)) > 0) {
+                write_bound(&page.row, jobs[0]);
+        while (page_next(&page)) {
                 CLEANUP(event_clear) struct event event = { 0 };
 
-                if (!is_wanted(&query, jobs, job_count))
-                        continue;
-                r = store_event_read(store, &query, LISTED_RESULT_MAX, &event);
-                if (r == -EUCLEAN)
-                        continue;
-                if (r < 0)
-                        return r;
-                count++;
-                store->in_callback = true;
-                r = handler(userdata, &event);
-                store->in_callback = false;
-                if (r != 0)
-                        return r;
+                if (is_wanted(&page.row, jobs, job_count) &&
+                    page_shows(&page, store_event_read(&page.row, LISTED_RESULT_MAX, &event)))
+                        page.result = handler(userdata, &event);
         }
-        return r < 0 ? r : left == 0 || count == max;
+        return page_end(&page);
 }
 
 int store_event_range(struct store *store, uint64_t *ret_newest, uint64_t *ret_pruned)
@@ -247,27 +266,25 @@ static void listed_delivery_clear(struct listed_delivery *delivery)
         text_clear(&delivery->error);
 }
 
-static int read_delivery(struct store *store, const struct row_writer *query,
-                         struct listed_delivery *ret_delivery)
+static int read_delivery(struct row *row, struct listed_delivery *ret_delivery)
 {
         char event[16], state[16];
 
-        struct row_reader row = row_read(query);
-        ret_delivery->delivery.id = row_read_number(&row);
-        row_read_string(&row, ret_delivery->delivery.event_id, sizeof(ret_delivery->delivery.event_id));
-        row_read_string(&row, event, sizeof(event));
-        ret_delivery->sequence = row_read_number(&row);
-        ret_delivery->delivery.job_id = row_read_number(&row);
-        row_read_string(&row, state, sizeof(state));
-        ret_delivery->delivery.attempts = (unsigned)row_read_number(&row);
-        ret_delivery->delivery.next_us = row_read_number(&row);
-        row_read_words(&row, &ret_delivery->hook);
-        row_read_words(&row, &ret_delivery->error);
-        int r = row_read_end(store, &row);
+        ret_delivery->delivery.id = row_read_number(row);
+        row_read_string(row, ret_delivery->delivery.event_id, sizeof(ret_delivery->delivery.event_id));
+        row_read_string(row, event, sizeof(event));
+        ret_delivery->sequence = row_read_number(row);
+        ret_delivery->delivery.job_id = row_read_number(row);
+        row_read_string(row, state, sizeof(state));
+        ret_delivery->delivery.attempts = (unsigned)row_read_number(row);
+        ret_delivery->delivery.next_us = row_read_number(row);
+        row_read_words(row, &ret_delivery->hook);
+        row_read_words(row, &ret_delivery->error);
+        int r = row_read_end(row);
         if (r < 0)
                 return r;
         if (!event_kind_from_string(event, &ret_delivery->event))
-                return store_fail(store, -EUCLEAN, "an event in the database has an unknown kind");
+                return store_fail(row->store, -EUCLEAN, "an event in the database has an unknown kind");
         ret_delivery->failed = strcmp(state, "failed") == 0;
         return 0;
 }
@@ -279,73 +296,58 @@ enum {
         DELIVERY_HOOK_COLUMN = 8,
 };
 
-static bool is_string(const struct row_writer *query, int index, const char *string)
+static bool is_string(const struct row *row, int index, const char *string)
 {
         struct column column;
 
-        row_column(query, index, &column);
+        row_column(row, index, &column);
         return column.type == COLUMN_STRING && column.size == strlen(string) &&
                memcmp(column.data, string, column.size) == 0;
 }
 
-static bool is_number(const struct row_writer *query, int index, uint64_t number)
+static bool is_number(const struct row *row, int index, uint64_t number)
 {
         struct column column;
 
-        row_column(query, index, &column);
+        row_column(row, index, &column);
         return column.type == COLUMN_NUMBER && (uint64_t)column.number == number;
 }
 
-static bool matches(const struct row_writer *query, const struct delivery_filter *filter)
+static bool matches(const struct row *row, const struct delivery_filter *filter)
 {
-        return (filter->state == NULL || is_string(query, DELIVERY_STATE_COLUMN, filter->state)) &&
-               (filter->hook == NULL || is_string(query, DELIVERY_HOOK_COLUMN, filter->hook)) &&
-               (filter->job == 0 || is_number(query, DELIVERY_JOB_COLUMN, filter->job));
+        return (filter->state == NULL || is_string(row, DELIVERY_STATE_COLUMN, filter->state)) &&
+               (filter->hook == NULL || is_string(row, DELIVERY_HOOK_COLUMN, filter->hook)) &&
+               (filter->job == 0 || is_number(row, DELIVERY_JOB_COLUMN, filter->job));
 }
 
 int store_list_deliveries(struct store *store, uint64_t after, const struct delivery_filter *filter,
                           size_t max, uint64_t *ret_last, listed_delivery_handler handler, void *userdata)
 {
         bool all = filter->state == NULL && filter->hook == NULL && filter->job == 0;
-        size_t left = all ? max : LOOK_MAX, count = 0;
-        CLEANUP(row_release)
-        struct row_writer query = row_write(store, STATEMENT_DELIVERY_LIST);
+        CLEANUP(page_release)
+        struct page page =
+                page_begin(store, STATEMENT_DELIVERY_LIST, after, all ? max : LOOK_MAX, max, ret_last);
 
-        write_bound(&query, after);
-        write_bound(&query, left);
-        int r = 0;
-        while (count < max && (r = next(store, &query, &left, ret_last)) > 0) {
+        while (page_next(&page)) {
                 CLEANUP(listed_delivery_clear) struct listed_delivery delivery = { .failed = false };
 
-                if (!matches(&query, filter))
-                        continue;
-                r = read_delivery(store, &query, &delivery);
-                if (r == -EUCLEAN)
-                        continue;
-                if (r < 0)
-                        return r;
-                count++;
-                store->in_callback = true;
-                r = handler(userdata, &delivery);
-                store->in_callback = false;
-                if (r != 0)
-                        return r;
+                if (matches(&page.row, filter) && page_shows(&page, read_delivery(&page.row, &delivery)))
+                        page.result = handler(userdata, &delivery);
         }
-        return r < 0 ? r : left == 0 || count == max;
+        return page_end(&page);
 }
 
 int store_count_deliveries(struct store *store, uint64_t job, uint64_t *ret_pending, uint64_t *ret_failed)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_DELIVERY_COUNT);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_DELIVERY_COUNT);
 
-        write_bound(&query, job);
-        int r = row_write_end(store, &query);
+        write_bound(&row, job);
+        int r = row_step(&row);
         if (r < 0)
                 return r;
-        struct row_reader row = row_read(&query);
         uint64_t pending = row_read_number(&row);
         uint64_t failed = row_read_number(&row);
-        r = row_read_end(store, &row);
+        r = row_read_end(&row);
         if (r < 0)
                 return r;
         *ret_pending = pending;
@@ -359,30 +361,19 @@ int store_count_deliveries(struct store *store, uint64_t job, uint64_t *ret_pend
 static int list_statuses(struct store *store, enum statement which, uint64_t after, size_t max,
                          uint64_t *ret_last, status_handler handler, void *userdata)
 {
-        CLEANUP(row_release)
-        struct row_writer query = row_write(store, which);
-        size_t left = max;
+        CLEANUP(page_release)
+        struct page page = page_begin(store, which, after, max, max, ret_last);
 
-        write_bound(&query, after);
-        write_bound(&query, max);
-        int r = 0;
-        while ((r = next(store, &query, &left, ret_last)) > 0) {
+        while (page_next(&page)) {
                 CLEANUP(text_clear) struct text status = TEXT_NULL;
 
-                struct row_reader row = row_read(&query);
-                (void)row_read_number(&row);
-                row_read_text(&row, &status);
-                uint64_t time_us = row_read_number(&row);
-                r = row_read_end(store, &row);
-                if (r < 0 && r != -EUCLEAN)
-                        return r;
-                if (r < 0 || status.data == NULL)
-                        continue;
-                store->in_callback = true;
-                handler(userdata, &status, time_us);
-                store->in_callback = false;
+                (void)row_read_number(&page.row);
+                row_read_text(&page.row, &status);
+                uint64_t time_us = row_read_number(&page.row);
+                if (row_read_end(&page.row) >= 0 && status.data != NULL && page_shows(&page, 0))
+                        handler(userdata, &status, time_us);
         }
-        return r < 0 ? r : left == 0;
+        return page_end(&page);
 }
 
 int store_list_job_statuses(struct store *store, uint64_t after, size_t max, uint64_t *ret_last,

@@ -12,40 +12,40 @@
 #include "state/sql/row.h"
 #include "state/sql/transaction.h"
 
-static void write_string(struct row_writer *row, const char *string)
+static void write_string(struct row *row, const char *string)
 {
         row_write_bytes(row, string, string != NULL ? strlen(string) : 0);
 }
 
 static int manual_put(struct store *store, const struct manual_job *manual)
 {
-        CLEANUP(row_release) struct row_writer row = row_write(store, STATEMENT_MANUAL_PUT);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_MANUAL_PUT);
 
         row_write_number(&row, manual->id);
         row_write_string(&row, manual_kind_to_string(manual->kind));
         write_string(&row, manual->name);
         write_string(&row, manual->hooks);
         row_write_number(&row, manual->again);
-        return row_write_end(store, &row);
+        return row_step(&row);
 }
 
 /* Runs a statement about one job. */
 static int manual_run(struct store *store, enum statement which, uint64_t job)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, which);
+        CLEANUP(row_release) struct row row = row_prepare(store, which);
 
-        row_write_number(&query, job);
-        return row_write_end(store, &query);
+        row_write_number(&row, job);
+        return row_step(&row);
 }
 
 /* Changes of the job may have been missed until now. */
 static int manual_unwatched(struct store *store, uint64_t job)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_MANUAL_UNWATCHED);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_MANUAL_UNWATCHED);
 
-        row_write_number(&query, job);
-        row_write_number(&query, clock_wall_us());
-        return row_write_end(store, &query);
+        row_write_number(&row, job);
+        row_write_number(&row, clock_wall_us());
+        return row_step(&row);
 }
 
 static int manual_change(struct store *store, const struct manual_job put[], size_t put_count,
@@ -94,25 +94,24 @@ static char *take_string(struct text *text)
  */
 static int manual_find(struct store *store, uint64_t from, uint64_t *ret_job, struct manual_job *ret_manual)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_MANUAL_GET);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_MANUAL_GET);
         CLEANUP(text_clear) struct text name = TEXT_NULL;
         CLEANUP(text_clear) struct text hooks = TEXT_NULL;
         enum manual_kind kind;
         char word[16];
 
-        row_write_number(&query, from);
-        int r = row_write_end(store, &query);
+        row_write_number(&row, from);
+        int r = row_step(&row);
         if (r <= 0)
                 return r;
 
-        struct row_reader row = row_read(&query);
         *ret_job = row_read_number(&row);
         row_read_string(&row, word, sizeof(word));
         row_read_text(&row, &name);
         row_read_text(&row, &hooks);
         bool again = row_read_number(&row) != 0;
         uint64_t written_s = row_read_number(&row);
-        r = row_read_end(store, &row);
+        r = row_read_end(&row);
         if (r < 0)
                 return r;
         if (!manual_kind_from_string(word, &kind))
@@ -128,13 +127,13 @@ static int manual_find(struct store *store, uint64_t from, uint64_t *ret_job, st
 
 int store_find_manual_name(struct store *store, const char *name, uint64_t except, uint64_t *ret_job)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_MANUAL_NAMED);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_MANUAL_NAMED);
 
-        row_write_bytes(&query, name, strlen(name));
-        row_write_number(&query, except);
-        int r = row_write_end(store, &query);
+        row_write_bytes(&row, name, strlen(name));
+        row_write_number(&row, except);
+        int r = row_step(&row);
         if (r > 0)
-                (void)row_key(&query, ret_job);
+                row_key(&row, ret_job);
         return r;
 }
 

@@ -12,12 +12,12 @@
 /* A hook, or a job. */
 static int configured_add(struct store *store, const char *hook, uint64_t job)
 {
-        CLEANUP(row_release) struct row_writer row = row_write(store, STATEMENT_CONFIGURED_PUT);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_CONFIGURED_PUT);
 
         row_write_string(&row, hook);
         if (hook == NULL)
                 row_write_number(&row, job);
-        return row_write_end(store, &row);
+        return row_step(&row);
 }
 
 static int configured_write(struct store *store, const struct store_configured *configured)
@@ -45,16 +45,16 @@ static int prune(struct store *store, uint64_t now_us, uint64_t age_us,
 
         int r = configured_write(store, configured);
         for (size_t i = 0; r >= 0 && i < sizeof(prunes) / sizeof(prunes[0]); i++) {
-                CLEANUP(row_release) struct row_writer query = row_write(store, prunes[i]);
+                CLEANUP(row_release) struct row row = row_prepare(store, prunes[i]);
 
-                row_write_number(&query, number_up_to_max(now_us));
+                row_write_number(&row, number_up_to_max(now_us));
                 if (prunes[i] != STATEMENT_JOB_CONFIGURED)
-                        row_write_number(&query, number_up_to_max(age_us));
+                        row_write_number(&row, number_up_to_max(age_us));
                 if (prunes[i] == STATEMENT_JOB_PRUNE) {
-                        row_write_number(&query, (uint64_t)configured->discovered_ticks);
-                        row_write_number(&query, (uint64_t)configured->discovered_form);
+                        row_write_number(&row, (uint64_t)configured->discovered_ticks);
+                        row_write_number(&row, (uint64_t)configured->discovered_form);
                 }
-                r = row_write_end(store, &query);
+                r = row_step(&row);
         }
         return r;
 }

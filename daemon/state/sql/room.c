@@ -32,7 +32,7 @@ static int limit_pending(struct store *store, uint64_t max)
                 if (r < 0 || (uint64_t)pending <= max)
                         return r;
                 r = store_run(store, STATEMENT_TEXT_CUT, NULL);
-                if (r < 0 || store->engine->changes(store) == 0)
+                if (r < 0 || store->changes == 0)
                         return r;
         }
 }
@@ -58,7 +58,7 @@ int store_make_room(struct store *store, size_t size)
                 r = store_run(store, STATEMENT_EVENT_PRUNE_TENTH, NULL);
                 if (r < 0)
                         return r;
-                if (store->engine->changes(store) == 0)
+                if (store->changes == 0)
                         return store_fail(store, -EDQUOT,
                                           "max_size is reached, and there is no history to delete");
         }

@@ -14,54 +14,61 @@
 #include <errno.h>
 #include <string.h>
 
-struct row_writer row_write(struct store *store, enum statement which)
+struct row row_prepare(struct store *store, enum statement which)
 {
-        struct row_writer row = { .store = store };
+        struct row row = { .store = store };
 
         assert(!store->in_callback);
         row.error = store->engine->prepare(store, which, &row.query);
         return row;
 }
 
-void row_release(struct row_writer *row)
+void row_release(struct row *row)
 {
         if (row->query != NULL)
                 row->store->engine->release(row->query);
 }
 
-void row_write_number(struct row_writer *row, uint64_t number)
+void row_write_column(struct row *row, const struct column *column)
 {
-        row->index++;
-        if (row->error == 0)
-                row->error =
-                        row->store->engine->bind_number(row->store, row->query, row->index, (int64_t)number);
+        row->parameter++;
+        if (column->type != COLUMN_NULL && row->error == 0) /* else null, as bound by default */
+                row->error = row->store->engine->bind(row->store, row->query, row->parameter, column);
 }
 
-void row_write_bytes(struct row_writer *row, const void *data, size_t size)
+static void write_data(struct row *row, enum column_type type, const void *data, size_t size)
 {
-        row->index++;
-        if (data != NULL && row->error == 0) /* else null, as bound by default */
-                row->error = row->store->engine->bind_bytes(row->store, row->query, row->index, data, size);
+        const struct column column = { data != NULL ? type : COLUMN_NULL, .data = data, .size = size };
+
+        row_write_column(row, &column);
 }
 
-void row_write_text(struct row_writer *row, const struct text *text)
+void row_write_number(struct row *row, uint64_t number)
 {
-        row_write_bytes(row, text->data, text->size);
+        row_write_column(row, &(struct column){ COLUMN_NUMBER, .number = (int64_t)number });
 }
 
-void row_write_words(struct row_writer *row, const char *data, size_t size)
+void row_write_bytes(struct row *row, const void *data, size_t size)
 {
-        row->index++;
-        if (data != NULL && row->error == 0)
-                row->error = row->store->engine->bind_string(row->store, row->query, row->index, data, size);
+        write_data(row, COLUMN_BYTES, data, size);
 }
 
-void row_write_string(struct row_writer *row, const char *string)
+void row_write_text(struct row *row, const struct text *text)
 {
-        row_write_words(row, string, string != NULL ? strlen(string) : 0);
+        write_data(row, COLUMN_BYTES, text->data, text->size);
 }
 
-void row_write_record(struct row_writer *row, const struct job_record *record)
+void row_write_words(struct row *row, const char *data, size_t size)
+{
+        write_data(row, COLUMN_STRING, data, size);
+}
+
+void row_write_string(struct row *row, const char *string)
+{
+        write_data(row, COLUMN_STRING, string, string != NULL ? strlen(string) : 0);
+}
+
+void row_write_record(struct row *row, const struct job_record *record)
 {
         row_write_number(row, (uint64_t)record->has_status | (uint64_t)record->has_result << 1);
         row_write_number(row, record->business_id);
@@ -76,38 +83,37 @@ void row_write_record(struct row_writer *row, const struct job_record *record)
         row_write_text(row, &record->status);
 }
 
-int row_write_end(struct store *store, struct row_writer *row)
+int row_step(struct row *row)
 {
-        return row->error < 0 ? row->error : store->engine->step(store, row->query);
+        int r = row->error < 0 ? row->error : row->store->engine->step(row->store, row->query);
+
+        row->column = 0;
+        row->has_row = r > 0;
+        row->is_damaged = false;
+        return r;
 }
 
-void row_column(const struct row_writer *row, int index, struct column *ret_column)
+void row_column(const struct row *row, int index, struct column *ret_column)
 {
         row->store->engine->read_column(row->query, index, ret_column);
 }
 
-bool row_key(const struct row_writer *row, uint64_t *ret_key)
+void row_key(const struct row *row, uint64_t *ret_key)
 {
         struct column column;
 
-        if (row->query == NULL || !row->store->engine->has_row(row->query))
-                return false;
+        if (!row->has_row)
+                return;
         row_column(row, 0, &column);
         *ret_key = column.type == COLUMN_NUMBER ? (uint64_t)column.number : 0;
-        return true;
 }
 
-struct row_reader row_read(const struct row_writer *query)
+static void next_column(struct row *row, struct column *ret_column)
 {
-        return (struct row_reader){ .query = query };
+        row_column(row, row->column++, ret_column);
 }
 
-static void next_column(struct row_reader *row, struct column *ret_column)
-{
-        row_column(row->query, row->column++, ret_column);
-}
-
-uint64_t row_read_number(struct row_reader *row)
+uint64_t row_read_number(struct row *row)
 {
         struct column column;
 
@@ -118,7 +124,7 @@ uint64_t row_read_number(struct row_reader *row)
         return 0;
 }
 
-void row_read_text(struct row_reader *row, struct text *ret_text)
+void row_read_text(struct row *row, struct text *ret_text)
 {
         struct column column;
 
@@ -129,7 +135,7 @@ void row_read_text(struct row_reader *row, struct text *ret_text)
                 row->is_damaged = true;
 }
 
-void row_read_words(struct row_reader *row, struct text *ret_text)
+void row_read_words(struct row *row, struct text *ret_text)
 {
         struct column column;
 
@@ -140,7 +146,7 @@ void row_read_words(struct row_reader *row, struct text *ret_text)
                 row->is_damaged = true;
 }
 
-void row_read_string(struct row_reader *row, char *ret_string, size_t size)
+void row_read_string(struct row *row, char *ret_string, size_t size)
 {
         struct column column;
 
@@ -155,7 +161,7 @@ void row_read_string(struct row_reader *row, char *ret_string, size_t size)
         }
 }
 
-void row_read_flags(struct row_reader *row, struct job_record *ret_record)
+void row_read_flags(struct row *row, struct job_record *ret_record)
 {
         uint64_t flags = row_read_number(row);
 
@@ -163,7 +169,7 @@ void row_read_flags(struct row_reader *row, struct job_record *ret_record)
         ret_record->has_result = flags & 2;
 }
 
-void row_read_record(struct row_reader *row, struct job_record *ret_record)
+void row_read_record(struct row *row, struct job_record *ret_record)
 {
         row_read_flags(row, ret_record);
         ret_record->business_id = row_read_number(row);
@@ -178,7 +184,7 @@ void row_read_record(struct row_reader *row, struct job_record *ret_record)
         row_read_text(row, &ret_record->status);
 }
 
-int row_read_end(struct store *store, const struct row_reader *row)
+int row_read_end(const struct row *row)
 {
-        return row->is_damaged ? store_fail(store, -EUCLEAN, "a row of the database is damaged") : 0;
+        return row->is_damaged ? store_fail(row->store, -EUCLEAN, "a row of the database is damaged") : 0;
 }

@@ -92,13 +92,13 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "guid, files, created_on, updated_on "
                 "FROM jobs AS j LEFT JOIN texts AS t "
                 "ON t.job = j.id AND hash = result_hash AND size = result_size "
-                "WHERE j.id > ?1 AND j.id <= ?2 ORDER BY j.id LIMIT ?3",
+                "WHERE j.id > ?2 AND j.id <= ?3 ORDER BY j.id LIMIT ?1",
         /* One that had ended before it was watched took a time that is not known. */
         [STATEMENT_JOB_DURATIONS] =
                 "SELECT changed_us - first_us, description FROM jobs WHERE outcome IN ('success', 'failure') "
                 "AND changed_us > first_us ORDER BY changed_us DESC LIMIT ?1",
         [STATEMENT_JOB_STATUSES] =
-                "SELECT id, status, changed_us FROM jobs WHERE id > ?1 ORDER BY id LIMIT ?2",
+                "SELECT id, status, changed_us FROM jobs WHERE id > ?2 ORDER BY id LIMIT ?1",
         /* When a job was first found not to be watched; 0: it is. */
         [STATEMENT_JOB_CONFIGURED] = "UPDATE jobs SET removed_us = CASE WHEN " WATCHED " THEN 0 WHEN " NOW
                                      " > 1 THEN " NOW " ELSE 1 END "
@@ -127,14 +127,14 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 
         [STATEMENT_EVENT_GET] = "SELECT " EVENT_COLUMNS " FROM events WHERE id = ?1",
         [STATEMENT_EVENT_LIST] =
-                "SELECT " EVENT_COLUMNS " FROM events WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
+                "SELECT " EVENT_COLUMNS " FROM events WHERE sequence > ?2 ORDER BY sequence LIMIT ?1",
         [STATEMENT_EVENT_LIST_JOB] =
                 "SELECT " EVENT_COLUMNS
-                " FROM events WHERE job = ?2 AND sequence > ?1 ORDER BY sequence LIMIT ?3",
+                " FROM events WHERE job = ?3 AND sequence > ?2 ORDER BY sequence LIMIT ?1",
         [STATEMENT_EVENT_NEWEST] = "SELECT coalesce(max(sequence), 0) FROM events",
         [STATEMENT_EVENT_PRUNED] = "SELECT sequence FROM pruned",
         [STATEMENT_EVENT_STATUSES] =
-                "SELECT sequence, status, time_us FROM events WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
+                "SELECT sequence, status, time_us FROM events WHERE sequence > ?2 ORDER BY sequence LIMIT ?1",
         [STATEMENT_EVENT_UNLOGGED] = "SELECT " EVENT_COLUMNS " FROM unlogged JOIN events ON sequence = event "
                                      "WHERE event > ?1 ORDER BY event LIMIT 1",
         [STATEMENT_EVENT_PUT] =
@@ -161,7 +161,7 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "SELECT d.id, e.id, e.kind, d.event, d.job, d.state, d.attempts, d.next_us, "
                 "d.hook, d.error "
                 "FROM deliveries AS d JOIN events AS e ON e.sequence = d.event "
-                "WHERE d.state <> 'done' AND d.id > ?1 ORDER BY d.id LIMIT ?2",
+                "WHERE d.state <> 'done' AND d.id > ?2 ORDER BY d.id LIMIT ?1",
         [STATEMENT_DELIVERY_COUNT] =
                 "SELECT count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'failed') "
                 "FROM events AS e JOIN deliveries AS d ON d.event = e.sequence "

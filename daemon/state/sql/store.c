@@ -64,12 +64,12 @@ int store_get_active_host(struct store *store, struct store_active_host *ret_hos
 
 int store_run(struct store *store, enum statement which, int64_t *ret_number)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, which);
+        CLEANUP(row_release) struct row row = row_prepare(store, which);
         uint64_t number = 0;
 
-        int r = row_write_end(store, &query);
+        int r = row_step(&row);
         if (r > 0)
-                (void)row_key(&query, &number);
+                row_key(&row, &number);
         if (r >= 0 && ret_number != NULL)
                 *ret_number = (int64_t)number;
         return r < 0 ? r : 0;

@@ -16,7 +16,7 @@
 
 int store_text_write(struct store *store, uint64_t job, const struct text *text, struct text_digest digest)
 {
-        CLEANUP(row_release) struct row_writer row = row_write(store, STATEMENT_TEXT_PUT);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_TEXT_PUT);
 
         if (text->data == NULL)
                 return 0;
@@ -24,31 +24,30 @@ int store_text_write(struct store *store, uint64_t job, const struct text *text,
         row_write_number(&row, digest.hash);
         row_write_number(&row, digest.size);
         row_write_text(&row, text);
-        return row_write_end(store, &row);
+        return row_step(&row);
 }
 
 int store_text_read(struct store *store, uint64_t job, struct text_digest digest, struct text *ret_text,
                     uint64_t *ret_size)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_TEXT_GET);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_TEXT_GET);
         CLEANUP(text_clear) struct text text = TEXT_NULL;
 
         *ret_size = 0;
         *ret_text = TEXT_NULL;
         if (text_digest_equal(digest, text_digest(&TEXT_NULL)))
                 return 0;
-        row_write_number(&query, job);
-        row_write_number(&query, digest.hash);
-        row_write_number(&query, digest.size);
-        int r = row_write_end(store, &query);
+        row_write_number(&row, job);
+        row_write_number(&row, digest.hash);
+        row_write_number(&row, digest.size);
+        int r = row_step(&row);
         if (r < 0)
                 return r;
         if (r == 0)
                 return store_fail(store, -EUCLEAN, "a ResultData is missing in the database");
 
-        struct row_reader row = row_read(&query);
         row_read_text(&row, &text);
-        r = row_read_end(store, &row);
+        r = row_read_end(&row);
         if (r < 0)
                 return r;
 
@@ -88,21 +87,20 @@ int store_text_read_row(struct store *store, uint64_t row, size_t max, struct te
 int store_text_read_head(struct store *store, uint64_t job, struct text_digest digest, size_t max,
                          struct text *ret_text)
 {
-        CLEANUP(row_release) struct row_writer key = row_write(store, STATEMENT_TEXT_HEAD);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_TEXT_HEAD);
 
         if (digest.size == UINT64_MAX) /* null */
                 return 0;
-        row_write_number(&key, job);
-        row_write_number(&key, digest.hash);
-        row_write_number(&key, digest.size);
-        int r = row_write_end(store, &key);
+        row_write_number(&row, job);
+        row_write_number(&row, digest.hash);
+        row_write_number(&row, digest.size);
+        int r = row_step(&row);
         if (r <= 0)
                 return r;
 
-        struct row_reader row = row_read(&key);
         uint64_t text = row_read_number(&row);
         row_read_text(&row, ret_text);
-        r = row_read_end(store, &row);
+        r = row_read_end(&row);
         if (r < 0)
                 return r;
         if (ret_text->data == NULL)

@@ -14,12 +14,12 @@
 static int value_write(struct store *store, const char *key, const void *data, size_t size)
 {
         CLEANUP(row_release)
-        struct row_writer row = row_write(store, data != NULL ? STATEMENT_VALUE_PUT : STATEMENT_VALUE_DELETE);
+        struct row row = row_prepare(store, data != NULL ? STATEMENT_VALUE_PUT : STATEMENT_VALUE_DELETE);
 
         row_write_string(&row, key);
         if (data != NULL)
                 row_write_bytes(&row, data, size);
-        return row_write_end(store, &row);
+        return row_step(&row);
 }
 
 /* Where the value of a key is. */
@@ -53,17 +53,16 @@ int store_put_value(struct store *store, const char *key, const void *data, size
 
 static int value_get(struct store *store, const char *key, void **ret_data, size_t *ret_size)
 {
-        CLEANUP(row_release) struct row_writer query = row_write(store, STATEMENT_VALUE_GET);
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_VALUE_GET);
         CLEANUP(secret_text_clear) struct text value = TEXT_NULL;
 
-        row_write_string(&query, key);
-        int r = row_write_end(store, &query);
+        row_write_string(&row, key);
+        int r = row_step(&row);
         if (r <= 0)
                 return r;
 
-        struct row_reader row = row_read(&query);
         row_read_text(&row, &value);
-        r = row_read_end(store, &row);
+        r = row_read_end(&row);
         if (r >= 0 && value.data == NULL)
                 r = store_fail(store, -EUCLEAN, "a value in the database is missing");
         if (r < 0)

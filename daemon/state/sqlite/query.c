@@ -54,25 +54,19 @@ void store_statements_finalize(struct store *store)
         }
 }
 
-static int bound(struct store *store, int code)
+int sqlite_bind(struct store *store, struct query *query, int index, const struct column *column)
 {
+        sqlite3_stmt *statement = statement_of(query);
+        int code;
+
+        if (column->type == COLUMN_NUMBER)
+                code = sqlite3_bind_int64(statement, index, column->number);
+        else if (column->type == COLUMN_STRING)
+                code = sqlite3_bind_text64(statement, index, column->data, column->size, SQLITE_STATIC,
+                                           SQLITE_UTF8);
+        else
+                code = sqlite3_bind_blob64(statement, index, column->data, column->size, SQLITE_STATIC);
         return code == SQLITE_OK ? 0 : store_fail_sqlite(store, code);
-}
-
-int sqlite_bind_number(struct store *store, struct query *query, int index, int64_t number)
-{
-        return bound(store, sqlite3_bind_int64(statement_of(query), index, number));
-}
-
-int sqlite_bind_string(struct store *store, struct query *query, int index, const char *data, size_t size)
-{
-        return bound(store,
-                     sqlite3_bind_text64(statement_of(query), index, data, size, SQLITE_STATIC, SQLITE_UTF8));
-}
-
-int sqlite_bind_bytes(struct store *store, struct query *query, int index, const void *data, size_t size)
-{
-        return bound(store, sqlite3_bind_blob64(statement_of(query), index, data, size, SQLITE_STATIC));
 }
 
 int sqlite_step(struct store *store, struct query *query)
@@ -81,14 +75,11 @@ int sqlite_step(struct store *store, struct query *query)
 
         if (code == SQLITE_ROW)
                 return 1;
-        if (code == SQLITE_DONE)
-                return 0;
-        return store_fail_sqlite(store, code);
-}
-
-bool sqlite_has_row(const struct query *query)
-{
-        return sqlite3_data_count(statement_of(query)) > 0;
+        if (code != SQLITE_DONE)
+                return store_fail_sqlite(store, code);
+        store->changes = (uint64_t)sqlite3_changes(sqlite_of(store)->database);
+        store->last_id = (uint64_t)sqlite3_last_insert_rowid(sqlite_of(store)->database);
+        return 0;
 }
 
 void sqlite_read_column(const struct query *query, int index, struct column *ret_column)
@@ -117,16 +108,6 @@ void sqlite_release(struct query *query)
 {
         (void)sqlite3_reset(statement_of(query));
         (void)sqlite3_clear_bindings(statement_of(query));
-}
-
-uint64_t sqlite_changes(const struct store *store)
-{
-        return (uint64_t)sqlite3_changes(sqlite_of(store)->database);
-}
-
-uint64_t sqlite_last_id(const struct store *store)
-{
-        return (uint64_t)sqlite3_last_insert_rowid(sqlite_of(store)->database);
 }
 
 int sqlite_read_text(struct store *store, uint64_t row, size_t max, struct text *ret_text)

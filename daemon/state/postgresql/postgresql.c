@@ -38,20 +38,13 @@
 
 /* ---- transactions ---- */
 
-static bool is_in_transaction(const struct store *store)
-{
-        const struct postgresql *postgresql = postgresql_of(store);
-
-        return postgresql->in_transaction && postgresql_is_connected(postgresql);
-}
-
 static void rollback(struct store *store)
 {
         struct postgresql *postgresql = postgresql_of(store);
         char error[sizeof(store->error)];
 
         memcpy(error, store->error, sizeof(error));
-        if (is_in_transaction(store))
+        if (postgresql->in_transaction && postgresql_is_connected(postgresql))
                 (void)postgresql_execute(postgresql, "ROLLBACK", NULL);
         postgresql->in_transaction = postgresql->in_savepoint = postgresql->savepoint_is_kept = false;
         memcpy(store->error, error, sizeof(error));
@@ -131,12 +124,6 @@ static bool is_full(const struct store *store)
                clock_process_us() >= postgresql->began_us + BATCH_TIME_MAX_US;
 }
 
-/* The disk is the server's. */
-static void relieve(struct store *store)
-{
-        (void)store;
-}
-
 /* ---- the rest of an engine ---- */
 
 static int execute(struct store *store, const char *sql, int64_t *ret_number)
@@ -185,35 +172,6 @@ static int used_bytes(struct store *store, uint64_t *ret_bytes)
         return 0;
 }
 
-static bool disk_is_low(const struct store *store)
-{
-        (void)store; /* the disk is the server's */
-        return false;
-}
-
-static bool tidy(struct store *store)
-{
-        (void)store;
-        return false;
-}
-
-/* ---- several hosts ---- */
-
-static int take_over(struct store *store, unsigned wait_s)
-{
-        return session_take_over(postgresql_of(store), wait_s);
-}
-
-static int ask_for_handover(struct store *store)
-{
-        return session_ask_for_handover(postgresql_of(store));
-}
-
-static int active_host(struct store *store, struct store_active_host *ret_host)
-{
-        return session_active_host(postgresql_of(store), ret_host);
-}
-
 /* ---- opening and closing ---- */
 
 static struct store *close_store(struct store *store)
@@ -238,10 +196,8 @@ static const struct engine postgresql_engine = {
         .begin = begin,
         .commit = commit,
         .rollback = rollback,
-        .is_in_transaction = is_in_transaction,
         .savepoint = savepoint,
         .is_full = is_full,
-        .relieve = relieve,
         .execute = execute,
         .prepare = prepare,
         .bind = query_bind,
@@ -250,11 +206,9 @@ static const struct engine postgresql_engine = {
         .release = query_release,
         .read_text = query_read_text,
         .used_bytes = used_bytes,
-        .disk_is_low = disk_is_low,
-        .tidy = tidy,
-        .take_over = take_over,
-        .ask_for_handover = ask_for_handover,
-        .active_host = active_host,
+        .take_over = session_take_over,
+        .ask_for_handover = session_ask_for_handover,
+        .active_host = session_active_host,
 };
 
 static int refuse(const struct postgresql *postgresql, int r, char **ret_message)

@@ -234,15 +234,19 @@ static int set_wanted(struct postgresql *postgresql, const char *host)
         return postgresql_execute(postgresql, sql, NULL);
 }
 
-int session_ask_for_handover(struct postgresql *postgresql)
+int session_ask_for_handover(struct store *store)
 {
+        struct postgresql *postgresql = postgresql_of(store);
+
         int r = session_connect(postgresql);
 
         return r < 0 ? r : set_wanted(postgresql, postgresql->host);
 }
 
-int session_take_over(struct postgresql *postgresql, unsigned wait_s)
+int session_take_over(struct store *store, unsigned wait_s)
 {
+        struct postgresql *postgresql = postgresql_of(store);
+
         int r = session_connect(postgresql);
 
         if (r < 0)
@@ -263,8 +267,9 @@ int session_take_over(struct postgresql *postgresql, unsigned wait_s)
         return 1;
 }
 
-int session_active_host(struct postgresql *postgresql, struct store_active_host *ret_host)
+int session_active_host(struct store *store, struct store_active_host *ret_host)
 {
+        struct postgresql *postgresql = postgresql_of(store);
         CLEANUP(cleanup_result) PGresult *result = NULL;
         char sql[256];
 

@@ -29,10 +29,10 @@ int session_connect(struct postgresql *postgresql);
  * Tries to become active on a host that stands by. Returns 1 if it is active, 0 if another host has the lock,
  * or a negative errno as above.
  */
-int session_take_over(struct postgresql *postgresql, unsigned wait_s);
+int session_take_over(struct store *store, unsigned wait_s);
 
 /* See store_ask_for_handover(). */
-int session_ask_for_handover(struct postgresql *postgresql);
+int session_ask_for_handover(struct store *store);
 
 /* See store_get_active_host(). */
-int session_active_host(struct postgresql *postgresql, struct store_active_host *ret_host);
+int session_active_host(struct store *store, struct store_active_host *ret_host);

@@ -53,12 +53,10 @@ struct engine {
         int (*begin)(struct store *store);
         int (*commit)(struct store *store);    /* if it fails, nothing of it is stored */
         void (*rollback)(struct store *store); /* keeps the text of store_error(); without one: nothing */
-        /* Errors may have ended it. */
-        bool (*is_in_transaction)(const struct store *store);
-        int (*savepoint)(struct store *store, enum savepoint savepoint);
+        int (*savepoint)(struct store *store, enum savepoint savepoint); /* errors may have ended it */
         /* Whether so much has been written since begin() that the transaction should end. */
         bool (*is_full)(const struct store *store);
-        /* After -ENOSPC, outside of a transaction: makes room for the next one. */
+        /* After -ENOSPC, outside of a transaction: makes room for the next one. NULL: it cannot. */
         void (*relieve)(struct store *store);
 
         /* ---- statements ---- */
@@ -81,6 +79,7 @@ struct engine {
         /* ---- the size ---- */
 
         int (*used_bytes)(struct store *store, uint64_t *ret_bytes);
+        /* NULL, if the disk is not this host's: it is never low, and there is nothing to tidy. */
         bool (*disk_is_low)(const struct store *store);
         bool (*tidy)(struct store *store);
 

@@ -31,12 +31,12 @@ const char *store_error(const struct store *store)
 
 bool store_disk_is_low(const struct store *store)
 {
-        return store->engine->disk_is_low(store);
+        return store->engine->disk_is_low != NULL && store->engine->disk_is_low(store);
 }
 
 bool store_tidy(struct store *store)
 {
-        return store->engine->tidy(store);
+        return store->engine->tidy != NULL && store->engine->tidy(store);
 }
 
 bool store_is_shared(const struct store *store)

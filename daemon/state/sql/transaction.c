@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Undoes a failed write, and keeps the text of store_error(). */
+/* Undoes a failed write, and keeps the text of store_error(). Fails if the transaction has ended. */
 static int undo(struct store *store)
 {
         char error[sizeof(store->error)];
@@ -26,7 +26,7 @@ static int undo(struct store *store)
 /* The end of a transaction: on a full disk, makes room for the next one. */
 static int ended(struct store *store, int r)
 {
-        if (r == -ENOSPC)
+        if (r == -ENOSPC && store->engine->relieve != NULL)
                 store->engine->relieve(store);
         return r;
 }
@@ -51,7 +51,7 @@ int store_write_end(struct store *store, int r)
                 return ended(store, r);
         }
 
-        if (r < 0 && r != -ENOSPC && store->engine->is_in_transaction(store) && undo(store) >= 0)
+        if (r < 0 && r != -ENOSPC && undo(store) >= 0)
                 return r;
 
         if (r >= 0) {

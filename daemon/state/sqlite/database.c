@@ -30,7 +30,7 @@ static int errno_of_sqlite(sqlite3 *database, int code)
                 return -EROFS;
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
-        case SQLITE_NOMEM:      /* a size in the file that is none, see allocator.h */
+        case SQLITE_NOMEM:      /* a size in the file that is none, see sqlite.c */
         case SQLITE_CONSTRAINT: /* our rows obey the schema, so existing ones do not */
         case SQLITE_ERROR:      /* our statements are valid, so a table is missing */
                 return -EUCLEAN;

@@ -7,34 +7,147 @@
  *
  * The order of opening protects foreign and damaged files: the directory, its lock, the file by its header,
  * and only then SQLite, which checks the file before anything is written. The files, from top to bottom:
- *  - sqlite.c                     opening and closing
- *  - query.c, transaction.c       statements, transactions, and what happens on a full disk
- *  - reserve.c                    space for that
+ *  - sqlite.c                     opening and closing, transactions, and what happens on a full disk
+ *  - query.c                      statements and their rows
+ *  - reserve.c                    space on a full disk
  *  - checkpoint.c                 checkpoints, and free pages
  *  - schema.c                     settings, integrity checks and migrations
  *  - database.c                   the connection: SQL and errors
  *  - file.c                       the directory, the lock and the header of the file
  */
 
-#include "state/sqlite/sqlite.h"
+#include <pthread.h>
+#include <string.h>
 
-#include "state/sqlite/allocator.h"
 #include "state/sqlite/checkpoint.h"
 #include "state/sqlite/file.h"
 #include "state/sqlite/query.h"
 #include "state/sqlite/reserve.h"
 #include "state/sqlite/schema.h"
-#include "state/sqlite/transaction.h"
 #include "util/memory.h"
 #include "util/message.h"
 
-static struct store *sqlite_close(struct store *store)
+/* ---- memory ---- */
+
+/*
+ * SQLite ends the process when memory runs out, as the rest of the program does. So a SQLITE_NOMEM that is
+ * still returned is not about memory: SQLite refuses a size that it read from a damaged database.
+ */
+static sqlite3_mem_methods original;
+
+static void *allocate(int size)
+{
+        return memory_need(original.xMalloc(size));
+}
+
+static void *reallocate(void *block, int size)
+{
+        return memory_need(original.xRealloc(block, size));
+}
+
+static void set_up_allocator(void)
+{
+        /* SQLITE_MISUSE: SQLite is in use. */
+        if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &original) != SQLITE_OK)
+                return;
+
+        sqlite3_mem_methods methods = original;
+        methods.xMalloc = allocate;
+        methods.xRealloc = reallocate;
+        (void)sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
+}
+
+/* ---- transactions ---- */
+
+/* The size of a batch that should end: 4 MiB. */
+#define BATCH_PAGES_MAX 1024
+
+/* The pages that did not fit into the cache, since the last reset. */
+static int written_pages(const struct store *store, bool reset)
+{
+        int pages = 0, unused;
+
+        (void)sqlite3_db_status(sqlite_of(store)->database, SQLITE_DBSTATUS_CACHE_WRITE, &pages, &unused,
+                                reset);
+        return pages;
+}
+
+static int begin(struct store *store)
+{
+        store_wal_limit(store);
+        /* An earlier rollback may have failed. */
+        int r = sqlite_is_in_transaction(store) ? sqlite_execute(store, "ROLLBACK", NULL) : 0;
+        if (r >= 0)
+                r = sqlite_execute(store, "BEGIN IMMEDIATE", NULL);
+        if (r >= 0)
+                (void)written_pages(store, true);
+        return r;
+}
+
+static void rollback(struct store *store)
+{
+        char error[sizeof(store->error)];
+
+        if (!sqlite_is_in_transaction(store))
+                return;
+        memcpy(error, store->error, sizeof(error));
+        (void)sqlite_execute(store, "ROLLBACK", NULL);
+        memcpy(store->error, error, sizeof(error));
+}
+
+static int commit(struct store *store)
+{
+        int r = sqlite_execute(store, "COMMIT", NULL);
+
+        if (r < 0)
+                rollback(store);
+        else
+                store_reserve_create(store);
+        return r;
+}
+
+static int savepoint(struct store *store, enum savepoint what)
+{
+        static const char *const sql[] = {
+                [SAVEPOINT_SET] = "SAVEPOINT step",
+                [SAVEPOINT_KEEP] = "RELEASE step",
+                [SAVEPOINT_UNDO] = "ROLLBACK TO step; RELEASE step",
+        };
+
+        return sqlite_execute(store, sql[what], NULL);
+}
+
+static bool is_full(const struct store *store)
+{
+        return written_pages(store, false) > BATCH_PAGES_MAX;
+}
+
+/* On a full disk a tenth of the history is deleted, in the space of the reserve, and the file shrinks. */
+static void relieve_disk(struct store *store)
+{
+        char error[sizeof(store->error)];
+        /* The reserve alone may do if something else has made room. */
+        bool prune_history = !sqlite_of(store)->has_reserve || !store_disk_has_room(store, RESERVE_SIZE);
+
+        memcpy(error, store->error, sizeof(error));
+        store_reserve_release(store);
+        (void)sqlite_execute(store, "PRAGMA wal_checkpoint(TRUNCATE)", NULL);
+        if (prune_history) {
+                (void)store_run(store, STATEMENT_EVENT_PRUNE_TENTH, NULL);
+                (void)sqlite_execute(store, "PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)",
+                                     NULL);
+        }
+        memcpy(store->error, error, sizeof(error));
+}
+
+/* ---- opening and closing ---- */
+
+static struct store *close_store(struct store *store)
 {
         struct sqlite *sqlite = sqlite_of(store);
 
-        sqlite_rollback(store);
         store_statements_finalize(store);
-        (void)sqlite3_close(sqlite->database);
+        (void)sqlite3_close(sqlite->database); /* an open transaction is rolled back */
         if (sqlite->lock >= 0)
                 (void)close(sqlite->lock);
         free(sqlite->directory);
@@ -42,7 +155,7 @@ static struct store *sqlite_close(struct store *store)
         return NULL;
 }
 
-static int sqlite_used_bytes(struct store *store, uint64_t *ret_bytes)
+static int used_bytes(struct store *store, uint64_t *ret_bytes)
 {
         int64_t used = 0;
 
@@ -53,14 +166,13 @@ static int sqlite_used_bytes(struct store *store, uint64_t *ret_bytes)
 }
 
 static const struct engine sqlite_engine = {
-        .close = sqlite_close,
-        .begin = sqlite_begin,
-        .commit = sqlite_commit,
-        .rollback = sqlite_rollback,
-        .is_in_transaction = sqlite_is_in_transaction,
-        .savepoint = sqlite_savepoint,
-        .is_full = sqlite_is_full,
-        .relieve = sqlite_relieve_disk,
+        .close = close_store,
+        .begin = begin,
+        .commit = commit,
+        .rollback = rollback,
+        .savepoint = savepoint,
+        .is_full = is_full,
+        .relieve = relieve_disk,
         .execute = sqlite_execute,
         .prepare = sqlite_prepare,
         .bind = sqlite_bind,
@@ -68,18 +180,19 @@ static const struct engine sqlite_engine = {
         .read_column = sqlite_read_column,
         .release = sqlite_release,
         .read_text = sqlite_read_text,
-        .used_bytes = sqlite_used_bytes,
+        .used_bytes = used_bytes,
         .disk_is_low = sqlite_disk_is_low,
         .tidy = sqlite_tidy,
 };
 
 DEFINE_CLEANUP(struct store, store_close)
 
-int sqlite_open(const char *directory, char **ret_message, struct store **ret_store)
+int store_open(const char *directory, char **ret_message, struct store **ret_store)
 {
+        static pthread_once_t allocator_is_set_up = PTHREAD_ONCE_INIT;
         CLEANUP(cleanup_free) char *path = NULL;
 
-        sqlite_allocator_set_up();
+        (void)pthread_once(&allocator_is_set_up, set_up_allocator);
         struct sqlite *sqlite = memory_need(calloc(1, sizeof(*sqlite)));
         CLEANUP(cleanup_store_close) struct store *store = &sqlite->store;
         store->engine = &sqlite_engine;

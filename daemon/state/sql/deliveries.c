@@ -56,31 +56,26 @@ static int delivery_end(struct store *store, uint64_t delivery_id, const char *n
         row_write_number(&row, now_us);
         row_write_number(&row, delay_us);
         row_write_words(&row, error, error != NULL ? text_cut(error, strlen(error), ERROR_SIZE_MAX) : 0);
-
-        int r = store_write_begin(store);
-        if (r < 0)
-                return r;
-        r = row_step(&row);
+        int r = row_step(&row);
         if (r >= 0 && store->changes == 0)
                 r = store_fail(store, -ENOENT, "no such pending delivery");
-        row_release(&row);
-        return store_write_end(store, r);
+        return r;
 }
 
 int store_delivery_done(struct store *store, uint64_t delivery_id, uint64_t now_us)
 {
-        return delivery_end(store, delivery_id, "done", now_us, 0, NULL);
+        return STORE_WRITE(store, delivery_end(store, delivery_id, "done", now_us, 0, NULL));
 }
 
 int store_delivery_failed(struct store *store, uint64_t delivery_id, uint64_t now_us, const char *error)
 {
-        return delivery_end(store, delivery_id, "failed", now_us, 0, error);
+        return STORE_WRITE(store, delivery_end(store, delivery_id, "failed", now_us, 0, error));
 }
 
 int store_delivery_retry(struct store *store, uint64_t delivery_id, uint64_t now_us, uint64_t delay_us,
                          const char *error)
 {
-        return delivery_end(store, delivery_id, "pending", now_us, delay_us, error);
+        return STORE_WRITE(store, delivery_end(store, delivery_id, "pending", now_us, delay_us, error));
 }
 
 /* ---- changes by the administrator ---- */
@@ -132,41 +127,34 @@ int store_get_delivery(struct store *store, uint64_t id, struct stored_delivery 
         return 1;
 }
 
-/* Runs a statement about one delivery, which must change it. */
-static int change_one(struct store *store, enum statement which, uint64_t id)
+/* Runs a statement about each delivery, which must change it. */
+static int change_each(struct store *store, enum statement which, const uint64_t ids[], size_t count)
 {
-        CLEANUP(row_release) struct row row = row_prepare(store, which);
+        int r = 0;
 
-        row_write_number(&row, id);
-        int r = row_step(&row);
-        if (r >= 0 && store->changes == 0)
-                r = store_fail(store, -ENOENT, "no such pending or failed delivery");
+        for (size_t i = 0; i < count && r >= 0; i++) {
+                r = store_run_with(store, which, ids[i]);
+                if (r >= 0 && store->changes == 0)
+                        r = store_fail(store, -ENOENT, "no such pending or failed delivery");
+        }
         return r;
 }
 
 int store_retry_deliveries(struct store *store, const uint64_t ids[], size_t count)
 {
-        int r = store_write_begin(store);
+        return STORE_WRITE(store, change_each(store, STATEMENT_DELIVERY_RENEW, ids, count));
+}
 
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < count && r >= 0; i++)
-                r = change_one(store, STATEMENT_DELIVERY_RENEW, ids[i]);
-        return store_write_end(store, r);
+static int drop_deliveries(struct store *store, const uint64_t ids[], size_t count)
+{
+        int r = change_each(store, STATEMENT_DELIVERY_CLOSE, ids, count);
+
+        return r < 0 ? r : change_each(store, STATEMENT_DELIVERY_DELETE, ids, count);
 }
 
 int store_drop_deliveries(struct store *store, const uint64_t ids[], size_t count)
 {
-        int r = store_write_begin(store);
-
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < count && r >= 0; i++) {
-                r = change_one(store, STATEMENT_DELIVERY_CLOSE, ids[i]);
-                if (r >= 0)
-                        r = change_one(store, STATEMENT_DELIVERY_DELETE, ids[i]);
-        }
-        return store_write_end(store, r);
+        return STORE_WRITE(store, drop_deliveries(store, ids, count));
 }
 
 static int renew_failed(struct store *store, const char *hook, uint64_t *ret_count)
@@ -182,9 +170,7 @@ static int renew_failed(struct store *store, const char *hook, uint64_t *ret_cou
 
 int store_retry_failed(struct store *store, const char *hook, uint64_t *ret_count)
 {
-        int r = store_write_begin(store);
-
-        return r < 0 ? r : store_write_end(store, renew_failed(store, hook, ret_count));
+        return STORE_WRITE(store, renew_failed(store, hook, ret_count));
 }
 
 /* ---- counting ---- */

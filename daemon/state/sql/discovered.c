@@ -5,8 +5,6 @@
  * here is deleted with that one.
  */
 
-#include "state/sql/discovered.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -28,43 +26,12 @@ static int discovered_write(struct store *store, const struct stored_discovery *
 int store_put_discovered(struct store *store, const struct stored_discovery *discovery)
 {
         assert(discovery->sections[0] != '\0');
-        int r = store_write_begin(store);
-        return r < 0 ? r : store_write_end(store, discovered_write(store, discovery));
-}
-
-static int discovered_delete(struct store *store, uint64_t job)
-{
-        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_DISCOVERED_DELETE);
-
-        row_write_number(&row, job);
-        return row_step(&row);
+        return STORE_WRITE(store, discovered_write(store, discovery));
 }
 
 int store_drop_discovered(struct store *store, uint64_t job)
 {
-        int r = store_write_begin(store);
-
-        return r < 0 ? r : store_write_end(store, discovered_delete(store, job));
-}
-
-int store_discovered_sections(struct store *store, uint64_t job, struct text *ret_sections)
-{
-        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_DISCOVERED_GET);
-        CLEANUP(text_clear) struct text sections = TEXT_NULL;
-
-        *ret_sections = TEXT_NULL;
-        row_write_number(&row, job);
-        int r = row_step(&row);
-        if (r <= 0)
-                return r;
-
-        row_read_text(&row, &sections);
-        r = row_read_end(&row);
-        if (r < 0)
-                return r;
-        *ret_sections = sections;
-        sections = TEXT_NULL;
-        return 0;
+        return STORE_WRITE(store, store_run_with(store, STATEMENT_DISCOVERED_DELETE, job));
 }
 
 /* Returns 1 and the next row, with the text that its sections are in, after *job; or 0. */

@@ -115,3 +115,6 @@ static inline int store_fail(struct store *store, int r, const char *description
 /* Runs a statement without parameters. Unless ret_number is NULL, *ret_number is set to the number in the
  * first column of its first row, or to 0 without a row. */
 int store_run(struct store *store, enum statement which, int64_t *ret_number);
+
+/* Runs a statement whose only parameter is a number, and which has no rows. */
+int store_run_with(struct store *store, enum statement which, uint64_t number);

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "state/sql/discovered.h"
 #include "state/sql/jobs.h"
 #include "state/sql/room.h"
 #include "state/sql/row.h"
@@ -98,10 +97,20 @@ static int event_record(struct store *store, struct event *event, const char *co
 int store_record_event(struct store *store, struct event *event, const char *const hooks[], size_t hook_count,
                        uint64_t ret_deliveries[])
 {
-        int r = store_write_begin(store);
+        return STORE_WRITE(store, event_record(store, event, hooks, hook_count, ret_deliveries));
+}
 
-        return r < 0 ? r
-                     : store_write_end(store, event_record(store, event, hooks, hook_count, ret_deliveries));
+/* The names of the sections that discovered a job, which the caller clears; null if none did. */
+static int read_sections(struct store *store, uint64_t job, struct text *ret_sections)
+{
+        CLEANUP(row_release) struct row row = row_prepare(store, STATEMENT_DISCOVERED_GET);
+
+        row_write_number(&row, job);
+        int r = row_step(&row);
+        if (r <= 0)
+                return r;
+        row_read_text(&row, ret_sections);
+        return row_read_end(&row);
 }
 
 int store_fill_event(struct store *store, struct event *event)
@@ -116,7 +125,7 @@ int store_fill_event(struct store *store, struct event *event)
         text_clear(&event->status_before);
         text_clear(&event->result_before);
         text_clear(&event->discover);
-        r = store_discovered_sections(store, id, &event->discover);
+        r = read_sections(store, id, &event->discover);
         if (r < 0 && r != -EUCLEAN)
                 return r;
         if (event->kind == EVENT_GONE) {
@@ -269,7 +278,5 @@ static int unlogged_delete(struct store *store, const char *const event_ids[], s
 
 int store_mark_logged(struct store *store, const char *const event_ids[], size_t count)
 {
-        int r = store_write_begin(store);
-
-        return r < 0 ? r : store_write_end(store, unlogged_delete(store, event_ids, count));
+        return STORE_WRITE(store, unlogged_delete(store, event_ids, count));
 }

@@ -127,8 +127,5 @@ static int update_job(struct store *store, const struct job_record *record)
 
 int store_update_job(struct store *store, const struct job_record *record)
 {
-        int r = store_write_begin(store);
-        if (r < 0)
-                return r;
-        return store_write_end(store, update_job(store, record));
+        return STORE_WRITE(store, update_job(store, record));
 }

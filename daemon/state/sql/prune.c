@@ -59,18 +59,10 @@ static int prune(struct store *store, uint64_t now_us, uint64_t age_us,
         return r;
 }
 
-static int prune_at_once(struct store *store, uint64_t now_us, uint64_t age_us,
-                         const struct store_configured *configured)
-{
-        int r = store_write_begin(store);
-
-        return r < 0 ? r : store_write_end(store, prune(store, now_us, age_us, configured));
-}
-
 int store_prune(struct store *store, uint64_t now_us, uint64_t age_us,
                 const struct store_configured *configured)
 {
         if (store->host != NULL)
-                (void)prune_at_once(store->host, now_us, age_us, configured);
-        return prune_at_once(store, now_us, age_us, configured);
+                (void)STORE_WRITE(store->host, prune(store->host, now_us, age_us, configured));
+        return STORE_WRITE(store, prune(store, now_us, age_us, configured));
 }

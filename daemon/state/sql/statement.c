@@ -215,9 +215,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "AND NOT EXISTS (SELECT 1 FROM manual WHERE job = ?1 AND kind IN ('added', 'extended'))",
         [STATEMENT_MANUAL_NAMED] = "SELECT job FROM manual WHERE name = ?1 AND job <> ?2 "
                                    "AND kind IN ('added', 'extended')",
-        /* The first one from ?1 on. */
-        [STATEMENT_MANUAL_GET] = "SELECT job, kind, name, hooks, again, written FROM manual WHERE job >= ?1 "
-                                 "ORDER BY job LIMIT 1",
+        [STATEMENT_MANUAL_GET] = "SELECT job, kind, name, hooks, again, written FROM manual "
+                                 "WHERE job BETWEEN ?1 AND ?2 ORDER BY job",
         /* A job that was dismissed before its first event is forgotten like one that was recorded. */
         [STATEMENT_MANUAL_PRUNE] =
                 "DELETE FROM manual WHERE kind = 'dismissed' AND job NOT IN (SELECT id FROM jobs) "

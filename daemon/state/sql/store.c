@@ -74,3 +74,11 @@ int store_run(struct store *store, enum statement which, int64_t *ret_number)
                 *ret_number = (int64_t)number;
         return r < 0 ? r : 0;
 }
+
+int store_run_with(struct store *store, enum statement which, uint64_t number)
+{
+        CLEANUP(row_release) struct row row = row_prepare(store, which);
+
+        row_write_number(&row, number);
+        return row_step(&row);
+}

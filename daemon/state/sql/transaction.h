@@ -9,3 +9,10 @@
  */
 int store_write_begin(struct store *store);
 int store_write_end(struct store *store, int r);
+
+/* Evaluates an expression, a result, as one write. */
+#define STORE_WRITE(store, expression)                                                                       \
+        __extension__({                                                                                      \
+                int result_ = store_write_begin(store);                                                      \
+                result_ < 0 ? result_ : store_write_end(store, (expression));                                \
+        })

@@ -36,19 +36,11 @@ static int result_of(struct store *store, const struct store *used, int r)
         return r < 0 && used != store ? store_fail(store, r, store_error(used)) : r;
 }
 
-static int value_put(struct store *store, const char *key, const void *data, size_t size)
-{
-        int r = store_write_begin(store);
-        if (r < 0)
-                return r;
-        return store_write_end(store, value_write(store, key, data, size));
-}
-
 int store_put_value(struct store *store, const char *key, const void *data, size_t size)
 {
         struct store *used = store_of(store, key);
 
-        return result_of(store, used, value_put(used, key, data, size));
+        return result_of(store, used, STORE_WRITE(used, value_write(used, key, data, size)));
 }
 
 static int value_get(struct store *store, const char *key, void **ret_data, size_t *ret_size)

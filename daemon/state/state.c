@@ -408,8 +408,6 @@ void state_put_value(struct state *state, const char *key, const void *data, siz
 
 /* ---- life ---- */
 
-DEFINE_CLEANUP(struct store, store_close)
-
 void state_measure(struct state *state)
 {
         uint64_t used = 0;
@@ -418,20 +416,6 @@ void state_measure(struct state *state)
         state->disk_is_low = store_disk_is_low(state->store);
         (void)store_used_bytes(state->store, &used);
         state->used_bytes = used;
-}
-
-int state_open(sd_event *event, const char *directory, char **ret_message, struct state **ret_state)
-{
-        CLEANUP(cleanup_store_close) struct store *store = NULL;
-
-        int r = store_open(directory, ret_message, &store);
-        if (r >= 0)
-                r = state_use(event, store, ret_state);
-        if (r < 0)
-                return r;
-        store = NULL;
-        state_measure(*ret_state);
-        return 0;
 }
 
 int state_use(sd_event *event, struct store *store, struct state **ret_state)

@@ -15,9 +15,6 @@
  */
 struct state;
 
-/* As store_open(). */
-int state_open(sd_event *event, const char *directory, char **ret_message, struct state **ret_state);
-
 /* The state is this store, which is taken over, unless the result is a negative errno. Nothing is read. */
 int state_use(sd_event *event, struct store *store, struct state **ret_state);
 

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "../unit/fault_vfs.h"
+#include "../unit/state_open.h"
 #include "app/api_connection.h"
 #include "config/config.h"
 #include "delivery/outbox.h"

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../unit/state_open.h"
 #include "delivery/outbox.h"
 #include "monitor/last_run.h"
 #include "monitor/monitor.h"

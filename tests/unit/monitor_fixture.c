@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 
+#include "state_open.h"
 #include "util/cleanup.h"
 #include "util/container.h"
 

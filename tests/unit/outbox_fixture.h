@@ -15,6 +15,7 @@
 #include "hook_fixture.h"
 #include "state/state.h"
 #include "state_fixture.h"
+#include "state_open.h"
 #include "util/container.h"
 
 #include "config_helpers.h" /* after cmocka.h */

@@ -15,6 +15,7 @@
 #include "planning/backoff.h"
 #include "platform/clock.h"
 #include "state_fixture.h"
+#include "state_open.h"
 #include "util/timespan.h"
 
 #define START_US (1000 * USEC_PER_DAY)

@@ -21,6 +21,7 @@
 #include "monitor/session.h"
 #include "platform/clock.h"
 #include "state_fixture.h"
+#include "state_open.h"
 #include "util/text.h"
 #include "util/timespan.h"
 

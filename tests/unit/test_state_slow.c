@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "state/state.h"
+#include "state_open.h"
 #include "util/container.h"
 
 struct bench {

@@ -13,6 +13,7 @@
 
 #include "fault_vfs.h"
 #include "state/state.h"
+#include "state_open.h"
 #include "util/container.h"
 
 #define MANY 1000

@@ -9,6 +9,7 @@
 #include "monitor/token_store.h"
 #include "state/state.h"
 #include "state_fixture.h"
+#include "state_open.h"
 
 #define KEY "grant of somebody"
 

@@ -21,8 +21,6 @@
 /* Longer than the server's own limit of a statement. */
 #define ANSWER_US (10 * USEC_PER_SEC)
 
-#define LOST "the connection to the database was lost"
-
 /* ---- errors ---- */
 
 static bool is_class(const char *code, const char *class)
@@ -121,11 +119,6 @@ bool postgresql_is_connected(const struct postgresql *postgresql)
         return postgresql->connection != NULL && PQstatus(postgresql->connection) == CONNECTION_OK;
 }
 
-int postgresql_check(struct postgresql *postgresql)
-{
-        return postgresql_is_connected(postgresql) ? 0 : store_fail(&postgresql->store, -EIO, LOST);
-}
-
 /* Waits until the server has answered, up to a time. Returns whether it has; a lost connection is an answer.
  */
 static bool wait_for_answer(PGconn *connection, uint64_t end_us)
@@ -151,12 +144,15 @@ int postgresql_wait(struct postgresql *postgresql, bool was_sent, PGresult **ret
         uint64_t end_us = clock_process_us() + ANSWER_US;
         PGresult *result = NULL, *next;
 
+        if (connection == NULL)
+                return store_fail(&postgresql->store, -EIO, CONNECTION_LOST);
         if (!was_sent)
-                return fail_connection(postgresql, -EIO, LOST, PQerrorMessage(connection));
+                return fail_connection(postgresql, -EIO, CONNECTION_LOST, PQerrorMessage(connection));
         for (;;) {
                 if (!wait_for_answer(connection, end_us)) {
                         PQclear(result);
-                        return fail_connection(postgresql, -EIO, LOST, "the server does not answer");
+                        return fail_connection(postgresql, -EIO, CONNECTION_LOST,
+                                               "the server does not answer");
                 }
                 next = PQgetResult(connection);
                 if (next == NULL)
@@ -176,7 +172,7 @@ int postgresql_wait(struct postgresql *postgresql, bool was_sent, PGresult **ret
         const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
         int r = errno_of_code(code);
         if (PQstatus(connection) != CONNECTION_OK)
-                r = fail_connection(postgresql, r, LOST, PQerrorMessage(connection));
+                r = fail_connection(postgresql, r, CONNECTION_LOST, PQerrorMessage(connection));
         else
                 r = fail(postgresql, r, describe_errno(r), code,
                          text != NULL ? text : PQerrorMessage(connection));
@@ -188,9 +184,7 @@ int postgresql_execute(struct postgresql *postgresql, const char *sql, PGresult 
 {
         PGresult *result = NULL;
 
-        int r = postgresql_check(postgresql);
-        if (r >= 0)
-                r = postgresql_wait(postgresql, PQsendQuery(postgresql->connection, sql) == 1, &result);
+        int r = postgresql_wait(postgresql, PQsendQuery(postgresql->connection, sql) == 1, &result);
         if (r < 0)
                 return r;
         if (ret_result != NULL)

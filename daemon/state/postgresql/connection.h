@@ -14,6 +14,8 @@
  * the text of store_error().
  */
 
+#define CONNECTION_LOST "the connection to the database was lost"
+
 /* The parameters of the statement that has most. */
 #define PARAMETERS_MAX 25
 
@@ -71,16 +73,14 @@ void postgresql_disconnect(struct postgresql *postgresql);
 /* Whether the server has the connection. */
 bool postgresql_is_connected(const struct postgresql *postgresql);
 
-/* The same: 0, or -EIO. */
-int postgresql_check(struct postgresql *postgresql);
-
 /* Executes SQL. *ret_result, unless NULL, is the last result, which the caller clears. */
 int postgresql_execute(struct postgresql *postgresql, const char *sql, PGresult **ret_result);
 
 /* The same. *ret_number is as in engine.h. */
 int postgresql_execute_number(struct postgresql *postgresql, const char *sql, int64_t *ret_number);
 
-/* The last result of what was sent, which the caller clears, unless sending it failed. */
+/* The last result of what was sent, which the caller clears, unless sending it failed. -EIO without a
+ * connection. */
 int postgresql_wait(struct postgresql *postgresql, bool was_sent, PGresult **ret_result);
 
 static inline void cleanup_result(PGresult **result)

@@ -159,12 +159,10 @@ static int execute(struct postgresql *postgresql, struct query *query)
         char name[NAME_MAX_SIZE];
 
         query_name(query->which, name);
-        int r = postgresql_check(postgresql);
-        if (r >= 0)
-                r = postgresql_wait(postgresql,
-                                    PQsendQueryPrepared(postgresql->connection, name, query->parameters,
-                                                        query->values, query->sizes, binary, 1) == 1,
-                                    &query->result);
+        int r = postgresql_wait(postgresql,
+                                PQsendQueryPrepared(postgresql->connection, name, query->parameters,
+                                                    query->values, query->sizes, binary, 1) == 1,
+                                &query->result);
         if (r < 0)
                 return r;
         query->row = -1;
@@ -202,7 +200,7 @@ static int64_t number_of(const char *data, size_t size)
         return size == 4 ? (int32_t)(uint32_t)number : (int64_t)number;
 }
 
-void query_read_column(const struct query *query, int index, struct column *ret_column)
+void query_read_column(struct query *query, int index, struct column *ret_column)
 {
         const char *data = PQgetvalue(query->result, query->row, index);
         size_t size = (size_t)PQgetlength(query->result, query->row, index);
@@ -237,12 +235,9 @@ int query_read_text(struct store *store, uint64_t row, size_t max, struct text *
 
         (void)snprintf(sql, sizeof(sql), "SELECT substr(data, 1, %zu) FROM texts WHERE id = %lld", max + 1,
                        (long long)row);
-        int r = postgresql_check(postgresql);
-        if (r >= 0)
-                r = postgresql_wait(
-                        postgresql,
-                        PQsendQueryParams(postgresql->connection, sql, 0, NULL, NULL, NULL, NULL, 1) == 1,
-                        &result);
+        int r = postgresql_wait(
+                postgresql, PQsendQueryParams(postgresql->connection, sql, 0, NULL, NULL, NULL, NULL, 1) == 1,
+                &result);
         if (r < 0)
                 return r;
         if (PQntuples(result) != 1)

@@ -20,22 +20,6 @@
         "flags bigint NOT NULL, business_id bigint NOT NULL, guid bytea, description bytea, files bytea, "   \
         "business bytea, \"user\" bytea, email bytea, created_on bytea, updated_on bytea, status bytea"
 
-/* See sqlite/schema.c. */
-#define USED_BY_JOB                                                                                          \
-        "EXISTS (SELECT 1 FROM jobs AS j WHERE j.id = texts.job AND result_hash = texts.hash "               \
-        "AND result_size = texts.size)"
-#define USED_BY_EVENT(prefix, more)                                                                          \
-        "EXISTS (SELECT 1 FROM events AS e WHERE e.job = texts.job AND " prefix "_hash = texts.hash "        \
-        "AND " prefix "_size = texts.size" more ")"
-#define AND_WHOLE                                                                                            \
-        " AND (EXISTS (SELECT 1 FROM unlogged WHERE event = e.sequence) "                                    \
-        "OR EXISTS (SELECT 1 FROM deliveries AS d WHERE d.event = e.sequence AND d.state <> 'done'))"
-#define USED_BY(more) USED_BY_JOB " OR " USED_BY_EVENT("result", more) " OR " USED_BY_EVENT("before", more)
-#define DELETE_UNUSED(job_, hash_, size_)                                                                    \
-        "DELETE FROM texts WHERE job = " job_ " AND hash = " hash_ " AND size = " size_                      \
-        " AND NOT (" USED_BY("") "); "
-#define CUT TEXT_CUT "NOT (" USED_BY(AND_WHOLE) ")"
-
 #define TRIGGER(name, when, body)                                                                            \
         "CREATE FUNCTION " name                                                                              \
         "() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $body$ "                        \
@@ -187,6 +171,14 @@ int schema_find(struct postgresql *postgresql)
         return r;
 }
 
+static int set_path(struct postgresql *postgresql)
+{
+        char sql[64];
+
+        (void)snprintf(sql, sizeof(sql), "SET search_path = jobwatchd_%lld", (long long)postgresql->number);
+        return postgresql_execute(postgresql, sql, NULL);
+}
+
 static int migrate(struct postgresql *postgresql, int64_t version)
 {
         char sql[160];
@@ -194,9 +186,8 @@ static int migrate(struct postgresql *postgresql, int64_t version)
         (void)snprintf(sql, sizeof(sql), "BEGIN; %s jobwatchd_%lld",
                        version == 0 ? "CREATE SCHEMA" : "SET search_path =", (long long)postgresql->number);
         int r = postgresql_execute(postgresql, sql, NULL);
-        (void)snprintf(sql, sizeof(sql), "SET search_path = jobwatchd_%lld", (long long)postgresql->number);
         if (r >= 0)
-                r = postgresql_execute(postgresql, sql, NULL);
+                r = set_path(postgresql);
         for (int64_t i = version; r >= 0 && i < SCHEMA_VERSION; i++)
                 r = postgresql_execute(postgresql, migrations[i], NULL);
         (void)snprintf(sql, sizeof(sql),
@@ -226,14 +217,6 @@ static int read_version(struct postgresql *postgresql, int64_t *ret_version)
         }
         *ret_version = version;
         return 0;
-}
-
-static int set_path(struct postgresql *postgresql)
-{
-        char sql[64];
-
-        (void)snprintf(sql, sizeof(sql), "SET search_path = jobwatchd_%lld", (long long)postgresql->number);
-        return postgresql_execute(postgresql, sql, NULL);
 }
 
 int schema_find_current(struct postgresql *postgresql)

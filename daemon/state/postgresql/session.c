@@ -41,10 +41,10 @@
 
 /* What another host relies on; the limits of TCP are none of a local socket. */
 #define SHOW_SETTINGS                                                                                        \
-        "SELECT current_setting('statement_timeout') = '8s' "                                                \
+        "SELECT (current_setting('statement_timeout') = '8s' "                                               \
         "AND current_setting('idle_in_transaction_session_timeout') = '8s' "                                 \
         "AND current_setting('idle_session_timeout') = '8s' "                                                \
-        "AND current_setting('client_connection_check_interval') = '2s'"
+        "AND current_setting('client_connection_check_interval') = '2s')::int"
 
 /* The active host writes every second; after so many seconds without that it is said to be gone. */
 #define GONE_SECONDS "5"
@@ -56,22 +56,10 @@ static void ignore_notice(void *userdata, const PGresult *result)
         (void)result;
 }
 
-/* The only value is true. */
-static int ask(struct postgresql *postgresql, const char *sql, bool *ret_is_true)
-{
-        CLEANUP(cleanup_result) PGresult *result = NULL;
-
-        int r = postgresql_execute(postgresql, sql, &result);
-        if (r >= 0)
-                *ret_is_true = PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "t") == 0;
-        return r;
-}
-
 static int check_server(struct postgresql *postgresql)
 {
         struct store *store = &postgresql->store;
-        int64_t process = 0;
-        bool is_set = false;
+        int64_t process = 0, is_set = 0;
 
         if (PQserverVersion(postgresql->connection) < OLDEST_VERSION)
                 return store_fail(store, -EOPNOTSUPP, "PostgreSQL 14 or later is needed");
@@ -83,8 +71,8 @@ static int check_server(struct postgresql *postgresql)
                                   "a connection pooler is in between; connect to the server itself");
         r = postgresql_execute(postgresql, SETTINGS, NULL);
         if (r >= 0)
-                r = ask(postgresql, SHOW_SETTINGS, &is_set);
-        if (r >= 0 && !is_set)
+                r = postgresql_execute_number(postgresql, SHOW_SETTINGS, &is_set);
+        if (r >= 0 && is_set == 0)
                 r = store_fail(store, -EOPNOTSUPP, "the server does not keep the settings of the session");
         return r;
 }
@@ -94,16 +82,16 @@ static int check_server(struct postgresql *postgresql)
 /* With `wait_s`, only if nobody has been active for so long. Returns 1 if it is taken, or 0. */
 static int try_lock(struct postgresql *postgresql, unsigned wait_s)
 {
-        bool is_taken = false;
+        int64_t is_taken = 0;
         char sql[256];
 
         (void)snprintf(sql, sizeof(sql),
-                       "SELECT CASE WHEN %u = 0 OR epoch = 0 OR seen < now() - interval '%u s' "
-                       "THEN pg_try_advisory_lock(" LOCK_KEY ", number) ELSE false END "
+                       "SELECT (CASE WHEN %u = 0 OR epoch = 0 OR seen < now() - interval '%u s' "
+                       "THEN pg_try_advisory_lock(" LOCK_KEY ", number) ELSE false END)::int "
                        "FROM jobwatchd.instance WHERE number = %lld",
                        wait_s, wait_s, (long long)postgresql->number);
-        int r = ask(postgresql, sql, &is_taken);
-        return r < 0 ? r : is_taken;
+        int r = postgresql_execute_number(postgresql, sql, &is_taken);
+        return r < 0 ? r : (int)is_taken;
 }
 
 static int take_lock(struct postgresql *postgresql)
@@ -206,7 +194,7 @@ int session_connect(struct postgresql *postgresql)
         if (postgresql_is_connected(postgresql))
                 return 0;
         if (postgresql->in_transaction)
-                return postgresql_check(postgresql);
+                return store_fail(&postgresql->store, -EIO, CONNECTION_LOST);
         if (postgresql->failed_us != 0 && now_us < postgresql->failed_us + CONNECT_PAUSE_US)
                 return postgresql->failure; /* the error is still the same */
 

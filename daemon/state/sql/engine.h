@@ -70,7 +70,7 @@ struct engine {
         /* Executes the statement or moves to its next row: 1 if there is one, 0 at the end. It sets what is
          * left of it in the store: `changes` and `last_id`. */
         int (*step)(struct store *store, struct query *query);
-        void (*read_column)(const struct query *query, int index, struct column *ret_column);
+        void (*read_column)(struct query *query, int index, struct column *ret_column);
         void (*release)(struct query *query);
 
         /* Reads the first bytes of a text in a row of `texts`: the whole of it or `max` + 1. */

@@ -11,6 +11,24 @@
 #define TEXT_IS_LARGE  "length(data) > 4097"
 #define TEXT_CUT       "UPDATE texts SET data = substr(data, 1, 4097) WHERE " TEXT_IS_LARGE " AND "
 
+/* A text is used if a job or an event refers to it. It is needed whole by its job, until it is logged, and by
+ * deliveries that are pending or have failed. For the triggers of a schema. */
+#define TEXT_USED_BY_JOB                                                                                     \
+        "EXISTS (SELECT 1 FROM jobs AS j WHERE j.id = texts.job AND result_hash = texts.hash "               \
+        "AND result_size = texts.size)"
+#define TEXT_USED_BY_EVENT(prefix, more)                                                                     \
+        "EXISTS (SELECT 1 FROM events AS e WHERE e.job = texts.job AND " prefix "_hash = texts.hash "        \
+        "AND " prefix "_size = texts.size" more ")"
+#define TEXT_IS_WHOLE                                                                                        \
+        " AND (EXISTS (SELECT 1 FROM unlogged WHERE event = e.sequence) "                                    \
+        "OR EXISTS (SELECT 1 FROM deliveries AS d WHERE d.event = e.sequence AND d.state <> 'done'))"
+#define TEXT_USED_BY(more)                                                                                   \
+        TEXT_USED_BY_JOB " OR " TEXT_USED_BY_EVENT("result", more) " OR " TEXT_USED_BY_EVENT("before", more)
+#define DELETE_UNUSED(job_, hash_, size_)                                                                    \
+        "DELETE FROM texts WHERE job = " job_ " AND hash = " hash_ " AND size = " size_                      \
+        " AND NOT (" TEXT_USED_BY("") "); "
+#define CUT TEXT_CUT "NOT (" TEXT_USED_BY(TEXT_IS_WHOLE) ")"
+
 enum statement {
         STATEMENT_JOB_GET,
         STATEMENT_JOB_PUT,

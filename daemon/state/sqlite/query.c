@@ -19,14 +19,9 @@ static const char *own_sql(enum statement which)
 }
 
 /* A struct query is a statement of SQLite. */
-static sqlite3_stmt *statement_of(const struct query *query)
+static sqlite3_stmt *statement_of(struct query *query)
 {
-        union {
-                const struct query *query;
-                sqlite3_stmt *statement;
-        } pointer = { .query = query };
-
-        return pointer.statement;
+        return (sqlite3_stmt *)query;
 }
 
 int sqlite_prepare(struct store *store, enum statement which, struct query **ret_query)
@@ -82,7 +77,7 @@ int sqlite_step(struct store *store, struct query *query)
         return 0;
 }
 
-void sqlite_read_column(const struct query *query, int index, struct column *ret_column)
+void sqlite_read_column(struct query *query, int index, struct column *ret_column)
 {
         sqlite3_stmt *statement = statement_of(query);
         int type = sqlite3_column_type(statement, index);

@@ -47,25 +47,6 @@
         "flags INTEGER NOT NULL, business_id INTEGER NOT NULL, guid BLOB, description BLOB, files BLOB, "    \
         "business BLOB, user BLOB, email BLOB, created_on BLOB, updated_on BLOB, status BLOB, "
 
-/* A text is used if a job or an event refers to it. It is needed whole by its job, until it is logged, and by
- * deliveries that are pending or have failed. */
-#define USED_BY_JOB                                                                                          \
-        "EXISTS (SELECT 1 FROM jobs AS j WHERE j.id = texts.job AND result_hash = texts.hash "               \
-        "AND result_size = texts.size)"
-#define USED_BY_EVENT(prefix, more)                                                                          \
-        "EXISTS (SELECT 1 FROM events AS e WHERE e.job = texts.job AND " prefix "_hash = texts.hash "        \
-        "AND " prefix "_size = texts.size" more ")"
-#define AND_WHOLE                                                                                            \
-        " AND (EXISTS (SELECT 1 FROM unlogged WHERE event = e.sequence) "                                    \
-        "OR EXISTS (SELECT 1 FROM deliveries AS d WHERE d.event = e.sequence AND d.state <> 'done'))"
-#define USED_BY(more) USED_BY_JOB " OR " USED_BY_EVENT("result", more) " OR " USED_BY_EVENT("before", more)
-#define USED          "(" USED_BY("") ")"
-#define USED_WHOLE    "(" USED_BY(AND_WHOLE) ")"
-#define DELETE_UNUSED(job_, hash_, size_)                                                                    \
-        "DELETE FROM texts WHERE job = " job_ " AND hash = " hash_ " AND size = " size_ " AND NOT " USED ";" \
-        " "
-#define CUT TEXT_CUT "NOT " USED_WHOLE
-
 static const char *const migrations[] = {
         /* 1 */
         "CREATE TABLE jobs (id INTEGER PRIMARY KEY, outcome TEXT NOT NULL, stalled INTEGER NOT NULL, "

@@ -128,10 +128,8 @@ static int read_result(struct store *store, uint64_t text, size_t result_max, st
 {
         if (text != 0)
                 return store_text_read_row(store, text, result_max, result);
-        if (result->size > result_max) {
-                result->size = text_cut(result->data, result->size, result_max);
-                result->data[result->size] = '\0';
-        }
+        if (result->size > result_max)
+                store_text_cut(result, result_max);
         return 0;
 }
 
@@ -289,35 +287,12 @@ static int read_delivery(struct row *row, struct listed_delivery *ret_delivery)
         return 0;
 }
 
-/* Columns of a delivery. */
-enum {
-        DELIVERY_JOB_COLUMN = 4,
-        DELIVERY_STATE_COLUMN = 5,
-        DELIVERY_HOOK_COLUMN = 8,
-};
-
-static bool is_string(const struct row *row, int index, const char *string)
+static bool matches(const struct listed_delivery *delivery, const struct delivery_filter *filter)
 {
-        struct column column;
-
-        row_column(row, index, &column);
-        return column.type == COLUMN_STRING && column.size == strlen(string) &&
-               memcmp(column.data, string, column.size) == 0;
-}
-
-static bool is_number(const struct row *row, int index, uint64_t number)
-{
-        struct column column;
-
-        row_column(row, index, &column);
-        return column.type == COLUMN_NUMBER && (uint64_t)column.number == number;
-}
-
-static bool matches(const struct row *row, const struct delivery_filter *filter)
-{
-        return (filter->state == NULL || is_string(row, DELIVERY_STATE_COLUMN, filter->state)) &&
-               (filter->hook == NULL || is_string(row, DELIVERY_HOOK_COLUMN, filter->hook)) &&
-               (filter->job == 0 || is_number(row, DELIVERY_JOB_COLUMN, filter->job));
+        return (filter->state == NULL ||
+                strcmp(filter->state, delivery->failed ? "failed" : "pending") == 0) &&
+               (filter->hook == NULL || strcmp(filter->hook, text_or_empty(&delivery->hook)) == 0) &&
+               (filter->job == 0 || filter->job == delivery->delivery.job_id);
 }
 
 int store_list_deliveries(struct store *store, uint64_t after, const struct delivery_filter *filter,
@@ -331,7 +306,8 @@ int store_list_deliveries(struct store *store, uint64_t after, const struct deli
         while (page_next(&page)) {
                 CLEANUP(listed_delivery_clear) struct listed_delivery delivery = { .failed = false };
 
-                if (matches(&page.row, filter) && page_shows(&page, read_delivery(&page.row, &delivery)))
+                int r = read_delivery(&page.row, &delivery);
+                if ((r < 0 || matches(&delivery, filter)) && page_shows(&page, r))
                         page.result = handler(userdata, &delivery);
         }
         return page_end(&page);

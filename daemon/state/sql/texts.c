@@ -27,6 +27,12 @@ int store_text_write(struct store *store, uint64_t job, const struct text *text,
         return row_step(&row);
 }
 
+void store_text_cut(struct text *text, size_t max)
+{
+        text->size = text_cut(text->data, text->size, max);
+        text->data[text->size] = '\0';
+}
+
 int store_text_read(struct store *store, uint64_t job, struct text_digest digest, struct text *ret_text,
                     uint64_t *ret_size)
 {
@@ -53,8 +59,7 @@ int store_text_read(struct store *store, uint64_t job, struct text_digest digest
 
         if (text.size == TEXT_HEAD_SIZE + 1 && text.size < digest.size) {
                 *ret_size = digest.size;
-                text.size = text_cut(text.data, text.size, TEXT_HEAD_SIZE);
-                text.data[text.size] = '\0';
+                store_text_cut(&text, TEXT_HEAD_SIZE);
         } else if (text.data == NULL || text.size != digest.size) {
                 return store_fail(store, -EUCLEAN, "a ResultData in the database is damaged");
         }
@@ -65,13 +70,6 @@ int store_text_read(struct store *store, uint64_t job, struct text_digest digest
 
 /* ---- the beginning only ---- */
 
-/* Cuts a text at a character. The byte after `max` is there if the text has it. */
-static void cut_text(struct text *text, size_t max)
-{
-        text->size = text_cut(text->data, text->size, max);
-        text->data[text->size] = '\0';
-}
-
 int store_text_read_row(struct store *store, uint64_t row, size_t max, struct text *ret_text)
 {
         struct text text = TEXT_NULL;
@@ -79,7 +77,7 @@ int store_text_read_row(struct store *store, uint64_t row, size_t max, struct te
         int r = store->engine->read_text(store, row, max, &text);
         if (r < 0)
                 return r;
-        cut_text(&text, max);
+        store_text_cut(&text, max);
         *ret_text = text;
         return 0;
 }
@@ -105,6 +103,6 @@ int store_text_read_head(struct store *store, uint64_t job, struct text_digest d
                 return r;
         if (ret_text->data == NULL)
                 return store_text_read_row(store, text, max, ret_text);
-        cut_text(ret_text, max);
+        store_text_cut(ret_text, max);
         return 0;
 }

@@ -13,6 +13,9 @@
 /* Stores a text within the open transaction, unless it is already there as a whole. */
 int store_text_write(struct store *store, uint64_t job, const struct text *text, struct text_digest digest);
 
+/* Cuts a text that is not null at a character, to at most `max` bytes. */
+void store_text_cut(struct text *text, size_t max);
+
 /*
  * Reads a text, which the caller owns. If only its beginning is left, *ret_size is its whole size, else 0.
  * -EUCLEAN if it is damaged or missing.

@@ -2,9 +2,9 @@
 
 /* Signatures: the example of the Standard Webhooks specification, and which secrets are valid. */
 
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static void expect_signature(const char *of_secret, const char *id, uint64_t tim
         char signature[WEBHOOK_SIGNATURE_SIZE];
         struct webhook_key *key = NULL;
 
-        assert_int_equal(webhook_key_new(of_secret, &key), 0);
+        assert_null(webhook_key_new(of_secret, &key));
         assert_int_equal(webhook_sign(key, id, timestamp, body, strlen(body), signature), 0);
         assert_string_equal(signature, expected);
         assert_null(webhook_key_free(key));
@@ -53,7 +53,7 @@ static void test_every_part_counts(void **state)
         struct webhook_key *key = NULL;
 
         (void)state;
-        assert_int_equal(webhook_key_new(secret, &key), 0);
+        assert_null(webhook_key_new(secret, &key));
         assert_int_equal(webhook_sign(key, "a", 1, "b", 1, first), 0);
         assert_int_equal(webhook_sign(key, "c", 1, "b", 1, other), 0);
         assert_string_not_equal(first, other);
@@ -67,7 +67,7 @@ static void test_every_part_counts(void **state)
 }
 
 /* A secret of `bytes` zero bytes. */
-static void expect_size(size_t bytes, int expected)
+static void expect_size(size_t bytes, bool valid)
 {
         char text[512] = "whsec_";
         size_t symbols = (bytes + 2) / 3 * 4, padding = (3 - bytes % 3) % 3;
@@ -75,8 +75,8 @@ static void expect_size(size_t bytes, int expected)
 
         memset(text + 6, 'A', symbols - padding);
         memset(text + 6 + symbols - padding, '=', padding);
-        assert_int_equal(webhook_key_new(text, &key), expected);
-        assert_true((key != NULL) == (expected == 0));
+        assert_true((webhook_key_new(text, &key) == NULL) == valid);
+        assert_true((key != NULL) == valid);
         webhook_key_free(key);
 }
 
@@ -84,11 +84,11 @@ static void test_sizes(void **state)
 {
         (void)state;
         for (size_t bytes = 1; bytes < 24; bytes++)
-                expect_size(bytes, -EINVAL);
+                expect_size(bytes, false);
         for (size_t bytes = 24; bytes <= 64; bytes++)
-                expect_size(bytes, 0);
+                expect_size(bytes, true);
         for (size_t bytes = 65; bytes < 300; bytes++)
-                expect_size(bytes, -EINVAL);
+                expect_size(bytes, false);
 }
 
 static void test_secrets(void **state)
@@ -119,13 +119,13 @@ static void test_secrets(void **state)
         (void)state;
         for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
                 struct webhook_key *key = NULL;
-                if (webhook_key_new(right[i], &key) != 0)
+                if (webhook_key_new(right[i], &key) != NULL)
                         fail_msg("refused: %s", right[i]);
                 webhook_key_free(key);
         }
         for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
                 struct webhook_key *key = NULL;
-                if (webhook_key_new(wrong[i], &key) != -EINVAL)
+                if (webhook_key_new(wrong[i], &key) == NULL)
                         fail_msg("taken: %s", wrong[i]);
                 assert_null(key);
         }

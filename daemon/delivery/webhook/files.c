@@ -73,30 +73,30 @@ static void trim(const char **text, size_t *size)
         }
 }
 
-static int refuse(char **ret_problem, unsigned number, const char *problem)
+static char *refuse(unsigned number, const char *problem)
 {
-        return fail_with_message(-EINVAL, ret_problem, "is invalid at line %u: %s", number, problem);
+        return format_message("is invalid at line %u: %s", number, problem);
 }
 
-static int parse_line(const char *line, size_t size, unsigned number, char **ret_problem, char **ret_line)
+/* Returns the problem with the line, or NULL. */
+static char *parse_line(const char *line, size_t size, unsigned number, char **ret_line)
 {
         size_t name = name_size(line, size), value_size = size - name - 1;
         const char *value = line + name + 1, *taken;
 
         if (name == 0)
-                return refuse(ret_problem, number, "write \"Name: value\"");
+                return refuse(number, "write \"Name: value\"");
         taken = find_reserved(line, name);
         if (taken != NULL)
-                return fail_with_message(-EINVAL, ret_problem,
-                                         "is invalid at line %u: jobwatchd sets %s%s itself; remove the line",
-                                         number, taken, taken[strlen(taken) - 1] == '-' ? "*" : "");
+                return format_message("is invalid at line %u: jobwatchd sets %s%s itself; remove the line",
+                                      number, taken, taken[strlen(taken) - 1] == '-' ? "*" : "");
         trim(&value, &value_size);
         if (value_size == 0)
-                return refuse(ret_problem, number, "the value is missing; write \"Name: value\"");
+                return refuse(number, "the value is missing; write \"Name: value\"");
         if (!is_ascii(value, value_size))
-                return refuse(ret_problem, number, "the value contains a character that is not ASCII");
+                return refuse(number, "the value contains a character that is not ASCII");
         *ret_line = format_message("%.*s: %.*s", (int)name, line, (int)value_size, value);
-        return 0;
+        return NULL;
 }
 
 /* Wipes the lines. Accepts NULL, returns NULL. */
@@ -110,15 +110,15 @@ static char **header_lines_free(char **lines)
 
 DEFINE_CLEANUP(char *, header_lines_free)
 
+/* ---- secrets: each function uses one, and returns what is wrong with its file; NULL: nothing ---- */
+
 /*
  * Splits a text of lines "Name: value" (CREDENTIAL_LINES). Empty lines are ignored. Refused are invalid
  * names, values that are empty or not ASCII, and headers that belong to the daemon or to HTTP, such as Host,
- * Content-Length and the webhook-* of signatures. Returns 0 with the lines, ending with NULL, each exactly
- * "Name: value"; or -EINVAL with *ret_problem, a malloc()ed text such as "is invalid at line 2: write \"Name:
- * value\"", which continues a sentence that begins with the name of the file and contains nothing of the
- * line.
+ * Content-Length and the webhook-* of signatures. The lines, ending with NULL, are each exactly "Name:
+ * value". The problem contains nothing of the line.
  */
-static int header_lines_parse(const char *text, char **ret_problem, char ***ret_lines)
+static char *take_header_lines(const char *text, struct webhook_files *files)
 {
         CLEANUP(cleanup_header_lines_free)
         char **lines =
@@ -128,24 +128,35 @@ static int header_lines_parse(const char *text, char **ret_problem, char ***ret_
         for (unsigned number = 1; *text != '\0'; number++) {
                 size_t size = strcspn(text, "\n");
                 if (strspn(text, " \t") < size) {
-                        int r = parse_line(text, size, number, ret_problem, &lines[count]);
-                        if (r < 0)
-                                return r;
-                        count++;
+                        char *problem = parse_line(text, size, number, &lines[count++]);
+                        if (problem != NULL)
+                                return problem;
                 }
                 text += size + (text[size] == '\n');
         }
-        *ret_lines = STEAL_POINTER(lines);
-        return 0;
+        files->header_lines = STEAL_POINTER(lines);
+        return NULL;
 }
 
-/* The size of what counts as repeated. */
-#define REPEATED_BYTES 4
-
-static void cleanup_secret(char **secret)
+static char *take_url(const char *text, struct webhook_files *files)
 {
-        secret_free(*secret);
+        const char *problem = check_hook_url(text);
+
+        if (problem != NULL)
+                return format_message("has an invalid URL; %s", problem);
+        files->url = memory_need(strdup(text));
+        files->url_is_secret = true;
+        return NULL;
 }
+
+static char *take_key(const char *text, struct webhook_files *files)
+{
+        const char *problem = webhook_key_new(text, &files->key);
+
+        return problem != NULL ? format_message("%s", problem) : NULL;
+}
+
+/* ---- files ---- */
 
 /* `message` is freed. */
 static int fail(const struct webhook_files_call *call, const char *where, const char *source, char *message)
@@ -155,97 +166,37 @@ static int fail(const struct webhook_files_call *call, const char *where, const 
         return -EINVAL;
 }
 
-/* A secret: where its key is, and how it is read. */
 struct secret {
-        const char *where;
+        const char *where; /* of its key */
         struct credential credential;
+        char *(*take)(const char *text, struct webhook_files *files);
 };
 
-static struct secret secret_of(const struct webhook_files_call *call, const char *where, const char *key,
-                               const char *source, enum credential_form form)
+/* Returns 0, also if there is no such secret or it is left out; or -EINVAL, which was reported. */
+static int read_secret(const struct webhook_files_call *call, const struct secret *secret,
+                       struct webhook_files *files)
 {
-        return (struct secret){ where, { key, source, call->config->path, form } };
-}
+        const struct credential *credential = &secret->credential;
+        const char *source = credential->source;
+        char *text = NULL, *message = NULL;
 
-/* Returns 1 with the secret, 0 if it is left out, or -EINVAL if it cannot be read, which was reported. */
-static int read_secret(const struct webhook_files_call *call, const struct secret *secret, char **ret_text)
-{
-        const char *source = secret->credential.source;
-        char *message = NULL;
-
+        if (source == NULL || *source == '\0')
+                return 0;
         if (call->leaves_out != NULL && call->leaves_out(call->userdata, source))
                 return 0;
-        int r = credential_read(&secret->credential, ret_text, &message);
-        if (r < 0)
+        if (credential_read(credential, &text, &message) < 0)
                 return fail(call, secret->where, source, message);
         if (message != NULL)
                 call->on_problem(call->userdata, secret->where, source, true, message);
         free(message);
-        return 1;
-}
 
-/* A secret has been read but cannot be used. `problem` is what is wrong with the file, and what to write. */
-static int fail_content(const struct webhook_files_call *call, const struct secret *secret,
-                        const char *problem)
-{
-        const struct credential *credential = &secret->credential;
-        CLEANUP(cleanup_free) char *file = credential_file(credential->source, credential->config_path);
-
-        return fail(call, secret->where, credential->source,
-                    format_message("%s = %s: %s %s", credential->key, credential->source, file, problem));
-}
-
-static int read_url(const struct webhook_files_call *call, struct webhook_files *files)
-{
-        const struct hook_config *hook = call->hook;
-        const struct secret secret =
-                secret_of(call, hook->where, "url_file", hook->url_file, CREDENTIAL_WORD);
-        CLEANUP(cleanup_secret) char *url = NULL;
-
-        if (hook->url_file == NULL) {
-                files->url = format_message("%s", hook->target);
+        CLEANUP(cleanup_free) char *problem = secret->take(text, files);
+        secret_free(text);
+        if (problem == NULL)
                 return 0;
-        }
-        int r = read_secret(call, &secret, &url);
-        if (r <= 0)
-                return r;
-        if (check_hook_url(url) != NULL) {
-                CLEANUP(cleanup_free)
-                char *problem = format_message("has an invalid URL; %s", check_hook_url(url));
-                return fail_content(call, &secret, problem);
-        }
-        files->url = STEAL_POINTER(url);
-        files->url_is_secret = true;
-        return 0;
-}
-
-static int read_key(const struct webhook_files_call *call, struct webhook_files *files)
-{
-        const struct hook_config *hook = call->hook;
-        const struct secret secret =
-                secret_of(call, hook->where_secret_file, "secret_file", hook->secret_file, CREDENTIAL_WORD);
-        CLEANUP(cleanup_secret) char *text = NULL;
-
-        int r = *hook->secret_file != '\0' ? read_secret(call, &secret, &text) : 0;
-        if (r <= 0)
-                return r;
-        r = webhook_key_new(text, &files->key);
-        return r == -EINVAL ? fail_content(call, &secret, webhook_key_problem(text)) : r;
-}
-
-static int read_header_lines(const struct webhook_files_call *call, struct webhook_files *files)
-{
-        const struct hook_config *hook = call->hook;
-        const struct secret secret =
-                secret_of(call, hook->where_header_file, "header_file", hook->header_file, CREDENTIAL_LINES);
-        CLEANUP(cleanup_secret) char *text = NULL;
-        CLEANUP(cleanup_free) char *problem = NULL;
-
-        int r = *hook->header_file != '\0' ? read_secret(call, &secret, &text) : 0;
-        if (r <= 0)
-                return r;
-        r = header_lines_parse(text, &problem, &files->header_lines);
-        return r < 0 ? fail_content(call, &secret, problem) : 0;
+        CLEANUP(cleanup_free) char *file = credential_file(source, credential->config_path);
+        return fail(call, secret->where, source,
+                    format_message("%s = %s: %s %s", credential->key, source, file, problem));
 }
 
 static int read_authorities(const struct webhook_files_call *call, struct webhook_files *files)
@@ -267,22 +218,27 @@ static int read_authorities(const struct webhook_files_call *call, struct webhoo
 
 int webhook_files_read(const struct webhook_files_call *call, struct webhook_files *ret_files)
 {
-        static int (*const readers[])(const struct webhook_files_call *, struct webhook_files *) = {
-                read_url,
-                read_key,
-                read_header_lines,
-                read_authorities,
+        const struct hook_config *hook = call->hook;
+        const char *path = call->config->path;
+        const struct secret secrets[] = {
+                { hook->where, { "url_file", hook->url_file, path, CREDENTIAL_WORD }, take_url },
+                { hook->where_secret_file,
+                  { "secret_file", hook->secret_file, path, CREDENTIAL_WORD },
+                  take_key },
+                { hook->where_header_file,
+                  { "header_file", hook->header_file, path, CREDENTIAL_LINES },
+                  take_header_lines },
         };
         CLEANUP(webhook_files_clear) struct webhook_files files = { .url = NULL };
-        int result = 0;
+        bool failed = false;
 
-        for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
-                int r = readers[i](call, &files);
-                if (r < 0)
-                        result = r;
-        }
-        if (result < 0)
-                return result;
+        if (hook->url_file == NULL)
+                files.url = memory_need(strdup(hook->target));
+        for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
+                failed |= read_secret(call, &secrets[i], &files) < 0;
+        failed |= read_authorities(call, &files) < 0;
+        if (failed)
+                return -EINVAL;
 
         *ret_files = files;
         files = (struct webhook_files){ .url = NULL };
@@ -299,6 +255,9 @@ void webhook_files_clear(struct webhook_files *files)
 }
 
 /* ---- what must not be logged ---- */
+
+/* The size of what counts as repeated. */
+#define REPEATED_BYTES 4
 
 static bool repeats(const char *secret, const char *text, size_t size)
 {

@@ -7,16 +7,17 @@
 
 #include "delivery/webhook/signature.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
-#include <stdio.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/cleanup.h"
 #include "util/memory.h"
+#include "util/message.h"
 
 #define KEY_BYTES_MIN 24
 #define KEY_BYTES_MAX 64
@@ -40,7 +41,7 @@ static size_t decoded_size(const char *text)
         return (symbols + padding) / 4 * 3 - padding;
 }
 
-const char *webhook_key_problem(const char *secret)
+const char *webhook_key_new(const char *secret, struct webhook_key **ret_key)
 {
         if (strncmp(secret, "v1,", 3) == 0)
                 return "begins with \"v1,\"; write the secret to it from \"whsec_\" on";
@@ -58,25 +59,14 @@ const char *webhook_key_problem(const char *secret)
                 return "has a secret that is too short; write \"whsec_\" and 24 to 64 bytes in base64 to it";
         if (size > KEY_BYTES_MAX)
                 return "has a secret that is too long; write \"whsec_\" and 24 to 64 bytes in base64 to it";
-        return NULL;
-}
-
-int webhook_key_new(const char *secret, struct webhook_key **ret_key)
-{
-        if (webhook_key_problem(secret) != NULL)
-                return -EINVAL;
-        const char *text = secret + sizeof(prefix) - 1;
-        size_t size = decoded_size(text);
 
         struct webhook_key *key = memory_malloc(NULL, sizeof(*key));
-        if (EVP_DecodeBlock(key->bytes, (const unsigned char *)text, (int)strlen(text)) < (int)size) {
-                webhook_key_free(key);
-                return -EINVAL;
-        }
+        int decoded = EVP_DecodeBlock(key->bytes, (const unsigned char *)text, (int)strlen(text));
+        assert(decoded >= (int)size);
+        (void)decoded;
         key->size = size;
-
         *ret_key = key;
-        return 0;
+        return NULL;
 }
 
 struct webhook_key *webhook_key_free(struct webhook_key *key)
@@ -87,43 +77,17 @@ struct webhook_key *webhook_key_free(struct webhook_key *key)
         return NULL;
 }
 
-/* Computes the HMAC over ID.TIMESTAMP.BODY. Returns true (1) on success. */
-static int digest_parts(EVP_MAC_CTX *context, const struct webhook_key *key, const char *id,
-                        uint64_t timestamp, const void *body, size_t size,
-                        unsigned char digest[static DIGEST_BYTES])
-{
-        char hash[] = "SHA256", stamp[32];
-        const OSSL_PARAM parameters[] = {
-                OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, hash, 0),
-                OSSL_PARAM_construct_end(),
-        };
-        size_t written = 0;
-
-        (void)snprintf(stamp, sizeof(stamp), ".%" PRIu64 ".", timestamp);
-        return EVP_MAC_init(context, key->bytes, key->size, parameters) == 1 &&
-               EVP_MAC_update(context, (const unsigned char *)id, strlen(id)) == 1 &&
-               EVP_MAC_update(context, (const unsigned char *)stamp, strlen(stamp)) == 1 &&
-               EVP_MAC_update(context, body, size) == 1 &&
-               EVP_MAC_final(context, digest, &written, DIGEST_BYTES) == 1 && written == DIGEST_BYTES;
-}
-
 int webhook_sign(const struct webhook_key *key, const char *id, uint64_t timestamp, const void *body,
                  size_t size, char signature[static WEBHOOK_SIGNATURE_SIZE])
 {
         unsigned char digest[DIGEST_BYTES];
+        char *head = format_message("%s.%" PRIu64 ".", id, timestamp);
+        size_t head_size = strlen(head);
+        CLEANUP(cleanup_free) unsigned char *message = memory_realloc(NULL, head, head_size + size);
 
-        EVP_MAC *mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
-        if (mac == NULL)
+        memcpy(message + head_size, body, size);
+        if (HMAC(EVP_sha256(), key->bytes, (int)key->size, message, head_size + size, digest, NULL) == NULL)
                 return -ENOTSUP;
-        EVP_MAC_CTX *context = EVP_MAC_CTX_new(mac);
-        if (context == NULL)
-                memory_exhausted();
-        int computed = digest_parts(context, key, id, timestamp, body, size, digest);
-        EVP_MAC_CTX_free(context);
-        EVP_MAC_free(mac);
-        if (!computed)
-                return -ENOTSUP;
-
         memcpy(signature, "v1,", 3);
         (void)EVP_EncodeBlock((unsigned char *)signature + 3, digest, DIGEST_BYTES);
         return 0;

@@ -11,16 +11,12 @@
 struct webhook_key;
 
 /*
- * What is wrong with a secret, and what to write instead: continues a sentence that begins with the name of
- * its file, and contains nothing of the secret. NULL if webhook_key_new() accepts it. Static.
- */
-const char *webhook_key_problem(const char *secret);
-
-/*
  * Decodes a secret in the form shown by receivers: "whsec_" followed by base64 with padding. `secret` remains
- * the caller's, who wipes it. Returns 0, or -EINVAL: another form, or a key that is too short or too long.
+ * the caller's, who wipes it. Returns NULL; or what is wrong with another form, or a key that is too short or
+ * too long, and what to write instead: continues a sentence that begins with the name of the secret's file,
+ * and contains nothing of the secret. Static.
  */
-int webhook_key_new(const char *secret, struct webhook_key **ret_key);
+const char *webhook_key_new(const char *secret, struct webhook_key **ret_key);
 
 /* Wipes the key. Accepts NULL, returns NULL. */
 struct webhook_key *webhook_key_free(struct webhook_key *key);

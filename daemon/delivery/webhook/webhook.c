@@ -16,11 +16,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "delivery/webhook/files.h"
 #include "delivery/webhook/signature.h"
 #include "http/http.h"
+#include "platform/clock.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
 #include "util/message.h"
@@ -104,13 +104,6 @@ struct webhook *webhook_free(struct webhook *webhook)
         return NULL;
 }
 
-static int open_client(struct webhook *webhook)
-{
-        return webhook->client != NULL
-                       ? 0
-                       : http_client_new(webhook->event, &webhook->settings, &webhook->client);
-}
-
 void webhook_close_idle(struct webhook *webhook)
 {
         if (webhook->run_count == 0)
@@ -186,26 +179,19 @@ static void on_end(void *userdata, const struct http_end *http_end)
 
 /* ---- start, cancel ---- */
 
-/* The header lines of this attempt. The caller frees them, even after an error. */
-static int format_lines(const struct webhook *webhook, const struct hook_attempt *attempt,
-                        char *lines[static 3])
+/* The two header lines of a signature, made now. */
+static int sign(const struct webhook *webhook, const struct hook_attempt *attempt, char **ret_timestamp,
+                char **ret_signature)
 {
         char signature[WEBHOOK_SIGNATURE_SIZE];
-        struct timespec now;
-        int r;
+        uint64_t now = clock_wall_us() / USEC_PER_SEC;
 
-        lines[0] = format_message("webhook-id: %s", attempt->event->id);
-        if (webhook->files.key == NULL)
-                return 0;
-
-        if (clock_gettime(CLOCK_REALTIME, &now) < 0)
-                return -errno;
-        r = webhook_sign(webhook->files.key, attempt->event->id, (uint64_t)now.tv_sec, attempt->document,
-                         attempt->document_size, signature);
+        int r = webhook_sign(webhook->files.key, attempt->event->id, now, attempt->document,
+                             attempt->document_size, signature);
         if (r < 0)
                 return r;
-        lines[1] = format_message("webhook-timestamp: %" PRIu64, (uint64_t)now.tv_sec);
-        lines[2] = format_message("webhook-signature: %s", signature);
+        *ret_timestamp = format_message("webhook-timestamp: %" PRIu64, now);
+        *ret_signature = format_message("webhook-signature: %s", signature);
         return 0;
 }
 
@@ -213,23 +199,29 @@ static int format_lines(const struct webhook *webhook, const struct hook_attempt
 static int send_request(struct webhook_run *run, const struct hook_attempt *attempt)
 {
         struct webhook *webhook = run->webhook;
-        char **more = webhook->files.header_lines, *own[3] = { NULL, NULL, NULL };
+        char **more = webhook->files.header_lines;
+        CLEANUP(cleanup_free) char *id = format_message("webhook-id: %s", attempt->event->id);
+        CLEANUP(cleanup_free) char *timestamp = NULL, *signature = NULL;
         CLEANUP(cleanup_free) const char **lines = NULL;
         size_t count = 0;
+        int r = 0;
 
+        if (webhook->files.key != NULL)
+                r = sign(webhook, attempt, &timestamp, &signature);
+        if (r >= 0 && webhook->client == NULL)
+                r = http_client_new(webhook->event, &webhook->settings, &webhook->client);
+        if (r < 0)
+                return r;
+        /* "Expect:" suppresses "Expect: 100-continue" and its round trip for large bodies. */
+        const char *const own[] = {
+                "Content-Type: application/json", "Expect:", id, timestamp, signature, NULL
+        };
         while (more != NULL && more[count] != NULL)
                 count++;
-        lines = memory_malloc(NULL, (2 + 3 + count + 1) * sizeof(*lines));
+        lines = memory_malloc(NULL, count * sizeof(*lines) + sizeof(own));
         for (size_t i = 0; i < count; i++)
                 lines[i] = more[i];
-        lines[count++] = "Content-Type: application/json";
-        /* Suppresses "Expect: 100-continue" and its round trip for large bodies. */
-        lines[count++] = "Expect:";
-
-        int r = format_lines(webhook, attempt, own);
-        for (size_t i = 0; i < 3 && own[i] != NULL; i++)
-                lines[count++] = own[i];
-        lines[count] = NULL;
+        memcpy(lines + count, own, sizeof(own));
         const struct http_call call = {
                 .url = webhook->files.url,
                 .headers = lines,
@@ -238,13 +230,8 @@ static int send_request(struct webhook_run *run, const struct hook_attempt *atte
                 .on_end = on_end,
                 .userdata = run,
         };
-        if (r == 0)
-                r = open_client(webhook);
-        if (r == 0)
-                run->request = http_start(webhook->client, &call);
-        for (size_t i = 0; i < 3; i++)
-                free(own[i]);
-        return r;
+        run->request = http_start(webhook->client, &call);
+        return 0;
 }
 
 int webhook_start(struct webhook *webhook, const struct hook_attempt *attempt, char **ret_reason,

@@ -15,8 +15,8 @@
 
 #include "app/advice.h"
 #include "app/api_connection.h"
-#include "delivery/exec/exec.h"
 #include "delivery/exec/program.h"
+#include "delivery/exec/spawn.h"
 #include "delivery/webhook/files.h"
 #include "http/authorities.h"
 #include "journal/message_ids.h"
@@ -188,7 +188,7 @@ static void check_program(struct check *check, const struct hook_config *hook)
 {
         CLEANUP(cleanup_free) char *reason = NULL;
 
-        int r = program_check(hook->target, &reason);
+        int r = program_split(hook->target, NULL, &reason);
         if (r < 0)
                 (void)add_problem(check, check->purpose == CHECK_USE,
                                   format_message("%s: [hook %s] exec = %s: %s", hook->where, hook->name,
@@ -240,7 +240,7 @@ static void check_installation(struct check *check)
         for (size_t i = 0; i < check->config->hook_count; i++) {
                 if (check->config->hooks[i].kind != HOOK_EXEC)
                         continue;
-                int r = hook_exec_check(&reason);
+                int r = spawn_check(&reason);
                 if (r < 0)
                         (void)add_problem(check, false, strdup(reason != NULL ? reason : strerror(-r)));
                 break;

@@ -11,7 +11,7 @@ static void expect_refused(struct hook_fixture *fixture, const char *target, int
         struct hook_run run = { .fixture = fixture };
         char *reason = NULL;
 
-        assert_int_equal(program_check(target, &reason), expected);
+        assert_int_equal(program_split(target, NULL, &reason), expected);
         assert_non_null(reason);
         if (strstr(reason, words) == NULL)
                 fail_msg("%s: %s", target, reason);
@@ -30,7 +30,7 @@ static void expect_accepted(const char *target)
         static char sentinel[] = "";
         char *reason = sentinel;
 
-        int r = program_check(target, &reason);
+        int r = program_split(target, NULL, &reason);
         if (r != 0)
                 fail_msg("%s: %s", target, reason);
         assert_null(reason);

@@ -14,6 +14,7 @@
 #include "delivery/exec/exec.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -145,11 +146,30 @@ static char *explain_signal(const char *who, int number)
                             : format_message("%skilled by signal %d", who, number);
 }
 
-static char *explain_report(const struct hook_exec *run, const struct report *report)
+/* hook-run could not execute it. */
+static char *explain_start(const char *program, int error)
 {
+        if (error == ENOENT) /* program_split() has found the program itself */
+                return format_message(
+                        "cannot execute %s: the interpreter named in its first line does not exist", program);
+        if (error == ENOEXEC)
+                return format_message("cannot execute %s: no #! line, and not a binary for this architecture",
+                                      program);
+        return format_message("cannot execute %s: %s", program, strerror(error));
+}
+
+/* Without a report hook-run was killed, or could not even begin. */
+static char *explain_death(const struct hook_exec *run, const siginfo_t *death, const struct report *report)
+{
+        if (report == NULL && run->killed)
+                return explain_signal("", SIGKILL);
+        if (report == NULL && death->si_code == CLD_EXITED)
+                return format_message("hook-run failed: exit status %d", death->si_status);
+        if (report == NULL)
+                return explain_signal("hook-run was ", death->si_status);
         switch ((enum report_kind)report->kind) {
         case REPORT_NOT_STARTED:
-                return spawn_explain(run->program, report->value);
+                return explain_start(run->program, report->value);
         case REPORT_EXITED:
                 return format_message("exit status %d", report->value);
         case REPORT_KILLED:
@@ -164,35 +184,15 @@ static bool has_exited_in_time(const struct report *report)
         return report != NULL && report->kind == REPORT_EXITED && !report->was_ended;
 }
 
-/* Without a report hook-run was killed, or could not even begin. */
-static char *explain_death(const struct hook_exec *run, const siginfo_t *death, const struct report *report)
-{
-        if (report != NULL)
-                return explain_report(run, report);
-        if (run->killed)
-                return explain_signal("", SIGKILL);
-        if (death->si_code == CLD_EXITED)
-                return format_message("hook-run failed: exit status %d", death->si_status);
-        return explain_signal("hook-run was ", death->si_status);
-}
-
 static char *explain_end(const struct hook_exec *run, const siginfo_t *death, const struct report *report)
 {
-        CLEANUP(cleanup_free) char *how = NULL;
         char span[TIMESPAN_TEXT_MAX];
+        bool ended = run->ending != ENDING_BY_ITSELF && !has_exited_in_time(report);
 
-        if (has_exited_in_time(report))
-                return explain_report(run, report);
-        switch (run->ending) {
-        case ENDING_TIMED_OUT:
+        if (ended && run->ending == ENDING_TIMED_OUT)
                 return format_message("timed out after %s", timespan_format(run->timeout_us, span));
-        case ENDING_ON_REQUEST:
-                how = explain_death(run, death, report);
-                return format_message("stopped: %s", how);
-        case ENDING_BY_ITSELF:
-                break;
-        }
-        return explain_death(run, death, report);
+        CLEANUP(cleanup_free) char *how = explain_death(run, death, report);
+        return format_message("%s%s", ended ? "stopped: " : "", how);
 }
 
 static void judge_end(const struct hook_exec *run, const struct report *report, struct hook_end *ret_end)
@@ -324,9 +324,4 @@ struct hook_exec *hook_exec_free(struct hook_exec *run)
         free(run->program);
         free(run);
         return NULL;
-}
-
-int hook_exec_check(char **ret_reason)
-{
-        return spawn_check(ret_reason);
 }

@@ -36,8 +36,3 @@ void hook_exec_stop(struct hook_exec *run);
  * from within it. Accepts NULL, returns NULL.
  */
 struct hook_exec *hook_exec_free(struct hook_exec *run);
-
-/*
- * Whether exec hooks can be run: 0, or a negative errno with *ret_reason (see hook.h) if hook-run is missing.
- */
-int hook_exec_check(char **ret_reason);

@@ -101,15 +101,14 @@ static int check_directories(const char *path, char **ret_reason)
                 slash[slash == directory] = '\0'; /* the root keeps its slash */
                 if (stat(directory, &st) < 0) {
                         int r = -errno;
-                        *ret_reason = format_message("cannot access %s: %s", directory, strerror(-r));
-                        return r;
+                        return fail_with_message(r, ret_reason, "cannot access %s: %s", directory,
+                                                 strerror(-r));
                 }
-                if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX)) {
-                        *ret_reason = format_message(
-                                "%s can be replaced by any user: %s is writable by everyone (chmod o-w %s)",
-                                path, directory, directory);
-                        return -EPERM;
-                }
+                if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
+                        return fail_with_message(-EPERM, ret_reason,
+                                                 "%s can be replaced by any user: %s is writable by everyone "
+                                                 "(chmod o-w %s)",
+                                                 path, directory, directory);
                 if (slash == directory)
                         break;
         }
@@ -122,29 +121,22 @@ static int check_program(const char *path, char **ret_reason)
         struct stat st;
         int r;
 
-        if (path[0] != '/') {
-                *ret_reason = format_message("\"%s\" is not an absolute path", path);
-                return -EINVAL;
-        }
+        if (path[0] != '/')
+                return fail_with_message(-EINVAL, ret_reason, "\"%s\" is not an absolute path", path);
         if (stat(path, &st) < 0 || realpath(path, target) == NULL) {
                 r = -errno;
                 *ret_reason = r == -ENOENT ? format_message("%s: no such program", path)
                                            : format_message("cannot access %s: %s", path, strerror(-r));
                 return r;
         }
-        if (!S_ISREG(st.st_mode)) {
-                *ret_reason = format_message("%s is not a regular file", path);
-                return -EACCES;
-        }
-        if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0) {
-                r = -errno;
-                *ret_reason = format_message("%s is not executable (chmod a+x %s)", path, path);
-                return r;
-        }
-        if (st.st_mode & S_IWOTH) {
-                *ret_reason = format_message("%s is writable by everyone (chmod o-w %s)", path, path);
-                return -EPERM;
-        }
+        if (!S_ISREG(st.st_mode))
+                return fail_with_message(-EACCES, ret_reason, "%s is not a regular file", path);
+        if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
+                return fail_with_message(-errno, ret_reason, "%s is not executable (chmod a+x %s)", path,
+                                         path);
+        if (st.st_mode & S_IWOTH)
+                return fail_with_message(-EPERM, ret_reason, "%s is writable by everyone (chmod o-w %s)",
+                                         path, path);
 
         r = check_directories(path, ret_reason);
         if (r == 0 && strcmp(path, target) != 0)
@@ -165,16 +157,7 @@ int program_split(const char *target, char ***ret_words, char **ret_reason)
                                              "(write \\\\ for a backslash)");
         if (r == 0)
                 r = check_program(words[0], ret_reason);
-        if (r < 0)
-                return r;
-
-        *ret_words = STEAL_POINTER(words);
-        return 0;
-}
-
-int program_check(const char *target, char **ret_reason)
-{
-        CLEANUP(cleanup_command_free) char **words = NULL;
-
-        return program_split(target, &words, ret_reason);
+        if (r == 0 && ret_words != NULL)
+                *ret_words = STEAL_POINTER(words);
+        return r;
 }

@@ -8,9 +8,6 @@
  *
  * Returns 0 with words to be freed with command_free(); or -EINVAL (command line), -EPERM (writable by
  * everyone), -EACCES, -ENOEXEC, or the errno of a system call on the path, with *ret_reason (see
- * hook.h).
+ * hook.h). Without `ret_words` it is only a check, which cannot foresee what the service's sandbox hides.
  */
 int program_split(const char *target, char ***ret_words, char **ret_reason);
-
-/* The same check without the words, for --check. It cannot foresee what the service's sandbox hides. */
-int program_check(const char *target, char **ret_reason);

@@ -43,9 +43,8 @@ int spawn_check(char **ret_reason)
         if (access(hook_run_path(), X_OK) == 0)
                 return 0;
         int r = -errno;
-        *ret_reason = format_message("Cannot run exec hooks: %s: %s; install jobwatchd again",
-                                     hook_run_path(), strerror(-r));
-        return r;
+        return fail_with_message(r, ret_reason, "Cannot run exec hooks: %s: %s; install jobwatchd again",
+                                 hook_run_path(), strerror(-r));
 }
 
 /* ---- descriptors ---- */
@@ -195,37 +194,22 @@ int spawn_program(const struct hook_attempt *attempt, uint64_t grace_us, char *c
         int r = open_pipe(&output, &output_end);
         if (r == 0)
                 r = open_pipe(&report, &report_end);
-        if (r < 0) {
-                *ret_reason = format_message("cannot create a pipe for %s: %s", words[0], strerror(-r));
-                return r;
-        }
+        if (r < 0)
+                return fail_with_message(r, ret_reason, "cannot create a pipe for %s: %s", words[0],
+                                         strerror(-r));
         input = open_document(attempt->document, attempt->document_size);
-        if (input < 0) {
-                *ret_reason =
-                        format_message("cannot create standard input for %s: %s", words[0], strerror(-input));
-                return input;
-        }
+        if (input < 0)
+                return fail_with_message(input, ret_reason, "cannot create standard input for %s: %s",
+                                         words[0], strerror(-input));
 
         r = spawn_hook_run(words, grace_us, environment, input, output_end, report_end, &pid);
-        if (r < 0) {
-                *ret_reason = format_message("cannot execute %s: %s", hook_run_path(), strerror(-r));
-                return r;
-        }
+        if (r < 0)
+                return fail_with_message(r, ret_reason, "cannot execute %s: %s", hook_run_path(),
+                                         strerror(-r));
         *ret_spawned = (struct spawned){
                 .pid = pid,
                 .output = STEAL_DESCRIPTOR(output),
                 .report = STEAL_DESCRIPTOR(report),
         };
         return 0;
-}
-
-char *spawn_explain(const char *program, int error)
-{
-        if (error == ENOENT) /* program_split() has found the program itself */
-                return format_message(
-                        "cannot execute %s: the interpreter named in its first line does not exist", program);
-        if (error == ENOEXEC)
-                return format_message("cannot execute %s: no #! line, and not a binary for this architecture",
-                                      program);
-        return format_message("cannot execute %s: %s", program, strerror(error));
 }

@@ -20,8 +20,7 @@ struct spawned {
 int spawn_program(const struct hook_attempt *attempt, uint64_t grace_us, char *const words[],
                   char *const environment[], char **ret_reason, struct spawned *ret_spawned);
 
-/* Why `program` could not be executed, as reported by hook-run; malloc()ed. */
-char *spawn_explain(const char *program, int error);
-
-/* Whether hook-run is where it should be: 0, or a negative errno with *ret_reason. */
+/*
+ * Whether exec hooks can be run: 0, or a negative errno with *ret_reason (see hook.h) if hook-run is missing.
+ */
 int spawn_check(char **ret_reason);

@@ -5,51 +5,48 @@
 #include "delivery/variables.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "util/message.h"
 
 #define TEXT_BYTES_MAX 4096
 
-static void set_string(struct event_variable *variable, const char *name, const char *value)
+static char *of_string(const char *name, const char *value)
 {
-        variable->name = name;
-        variable->value = value;
-        variable->size = strlen(value);
+        return format_message("%s=%s", name, value);
 }
 
-static void set_number(struct event_variable *variable, const char *name, uint64_t number)
+static char *of_number(const char *name, uint64_t number)
 {
-        (void)snprintf(variable->digits, sizeof(variable->digits), "%" PRIu64, number);
-        set_string(variable, name, variable->digits);
+        return format_message("%s=%" PRIu64, name, number);
 }
 
-static void set_text(struct event_variable *variable, const char *name, const struct text *text)
+static char *of_text(const char *name, const struct text *text)
 {
-        variable->name = name;
-        variable->value = text_or_empty(text);
-        variable->size = text_cut(variable->value, strnlen(variable->value, text->size), TEXT_BYTES_MAX);
+        const char *value = text_or_empty(text);
+        size_t size = text_cut(value, strnlen(value, text->size), TEXT_BYTES_MAX);
+
+        return format_message("%s=%.*s", name, (int)size, value);
 }
 
 void event_variables_get(const struct event *event, unsigned attempt,
-                         struct event_variable ret_variables[static EVENT_VARIABLE_COUNT])
+                         char *ret_variables[static EVENT_VARIABLE_COUNT])
 {
         /* The first observation has no Status before, even if the text is set. */
         const struct text *status_before = event->first_observation ? &TEXT_NULL : &event->status_before;
-        struct event_variable *next = ret_variables;
+        bool is_of_api = event_kind_is_of_api(event->kind);
+        char **next = ret_variables;
 
-        set_string(next++, "JOBWATCH_EVENT", event_kind_to_string(event->kind));
-        set_string(next++, "JOBWATCH_EVENT_ID", event->id);
-        set_number(next++, "JOBWATCH_SEQUENCE", event->sequence);
-        if (event_kind_is_of_api(event->kind))
-                set_string(next++, "JOBWATCH_JOB", "");
-        else
-                set_number(next++, "JOBWATCH_JOB", event->record.id);
-        set_text(next++, "JOBWATCH_JOB_NAME", &event->job_name);
-        set_text(next++, "JOBWATCH_DISCOVER", &event->discover);
-        set_text(next++, "JOBWATCH_STATUS", &event->record.status);
-        set_text(next++, "JOBWATCH_STATUS_BEFORE", status_before);
-        set_string(next++, "JOBWATCH_OUTCOME", outcome_to_string(event->outcome));
-        set_number(next++, "JOBWATCH_RESULT_BYTES", event->record.result.size);
-        set_number(next++, "JOBWATCH_ATTEMPT", attempt);
-        set_string(next++, "JOBWATCH_TEST", event->test ? "1" : "");
+        *next++ = of_string("JOBWATCH_EVENT", event_kind_to_string(event->kind));
+        *next++ = of_string("JOBWATCH_EVENT_ID", event->id);
+        *next++ = of_number("JOBWATCH_SEQUENCE", event->sequence);
+        *next++ = is_of_api ? of_string("JOBWATCH_JOB", "") : of_number("JOBWATCH_JOB", event->record.id);
+        *next++ = of_text("JOBWATCH_JOB_NAME", &event->job_name);
+        *next++ = of_text("JOBWATCH_DISCOVER", &event->discover);
+        *next++ = of_text("JOBWATCH_STATUS", &event->record.status);
+        *next++ = of_text("JOBWATCH_STATUS_BEFORE", status_before);
+        *next++ = of_string("JOBWATCH_OUTCOME", outcome_to_string(event->outcome));
+        *next++ = of_number("JOBWATCH_RESULT_BYTES", event->record.result.size);
+        *next++ = of_number("JOBWATCH_ATTEMPT", attempt);
+        *next++ = of_string("JOBWATCH_TEST", event->test ? "1" : "");
 }

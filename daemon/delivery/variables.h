@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <stddef.h>
-
 #include "model/event.h"
 
 /*
@@ -14,13 +12,6 @@
  */
 #define EVENT_VARIABLE_COUNT 12
 
-struct event_variable {
-        const char *name;
-        const char *value; /* not NUL-terminated; part of the event, static, or `digits` */
-        size_t size;
-        char digits[24];
-};
-
-/* Borrows from the event. The variables must not be copied, since a value may point to its own `digits`. */
+/* Each is "NAME=VALUE", malloc()ed. */
 void event_variables_get(const struct event *event, unsigned attempt,
-                         struct event_variable ret_variables[static EVENT_VARIABLE_COUNT]);
+                         char *ret_variables[static EVENT_VARIABLE_COUNT]);

@@ -73,7 +73,6 @@ static char **environment_new(const struct event *event, unsigned attempt)
 {
         char **environment =
                 memory_malloc(NULL, (PASSED_ON_COUNT + EVENT_VARIABLE_COUNT + 1) * sizeof(*environment));
-        struct event_variable variables[EVENT_VARIABLE_COUNT];
         size_t count = 0;
 
         for (size_t i = 0; i < PASSED_ON_COUNT; i++) {
@@ -83,11 +82,8 @@ static char **environment_new(const struct event *event, unsigned attempt)
                 if (value != NULL)
                         environment[count++] = format_message("%s=%s", passed_on[i], value);
         }
-        event_variables_get(event, attempt, variables);
-        for (size_t i = 0; i < EVENT_VARIABLE_COUNT; i++)
-                environment[count++] = format_message("%s=%.*s", variables[i].name, (int)variables[i].size,
-                                                      variables[i].value);
-        environment[count] = NULL;
+        event_variables_get(event, attempt, environment + count);
+        environment[count + EVENT_VARIABLE_COUNT] = NULL;
         return environment;
 }
 

@@ -49,21 +49,22 @@ static size_t character_length(const char *data, size_t size)
         return length;
 }
 
-void environment_line(FILE *stream, const char *name, const char *value, size_t size)
+void environment_line(FILE *stream, const char *variable)
 {
-        size = strnlen(value, size);
-        (void)fprintf(stream, "%s=\"", name);
-        for (size_t at = 0; at < size;) {
-                size_t length = character_length(value + at, size - at);
+        const char *at = strchr(variable, '=') + 1, *end = at + strlen(at);
+
+        (void)fprintf(stream, "%.*s\"", (int)(at - variable), variable);
+        while (at < end) {
+                size_t length = character_length(at, (size_t)(end - at));
 
                 if (length == 0) {
                         (void)fputs(UTF8_REPLACEMENT, stream);
                         at++;
                         continue;
                 }
-                if (strchr("\\\"`$", value[at]) != NULL)
+                if (strchr("\\\"`$", *at) != NULL)
                         (void)fputc('\\', stream);
-                (void)fwrite(value + at, 1, length, stream);
+                (void)fwrite(at, 1, length, stream);
                 at += length;
         }
         (void)fputs("\"\n", stream);
@@ -307,14 +308,16 @@ static int write_link(const struct event_files *files, const char *holder, const
 /* All lines of the .env file. */
 static char *environment_text(const struct event *event, unsigned attempt)
 {
-        struct event_variable variables[EVENT_VARIABLE_COUNT];
+        char *variables[EVENT_VARIABLE_COUNT];
         char *text = NULL;
         size_t size = 0;
         FILE *stream = memory_need(open_memstream(&text, &size));
 
         event_variables_get(event, attempt, variables);
-        for (size_t i = 0; i < EVENT_VARIABLE_COUNT; i++)
-                environment_line(stream, variables[i].name, variables[i].value, variables[i].size);
+        for (size_t i = 0; i < EVENT_VARIABLE_COUNT; i++) {
+                environment_line(stream, variables[i]);
+                free(variables[i]);
+        }
         if (fclose(stream) != 0)
                 memory_exhausted();
         return text;

@@ -44,8 +44,8 @@ int event_files_hold(struct event_files *files, const char *holder, const char *
 void event_files_release(struct event_files *files, const char *holder, const char *event_id);
 
 /*
- * Writes one line NAME="VALUE" that EnvironmentFile= and sh read back to the same value: \ " ` and $ are
- * escaped, line breaks are kept. Bytes that are not UTF-8 and noncharacters, for which systemd would reject
- * the whole file, become U+FFFD. The value ends at a NUL. ferror(3) tells of errors.
+ * Writes a variable, "NAME=VALUE", as a line NAME="VALUE" that EnvironmentFile= and sh read back to the same
+ * value: \ " ` and $ are escaped, line breaks are kept. Bytes that are not UTF-8 and noncharacters, for which
+ * systemd would reject the whole file, become U+FFFD. ferror(3) tells of errors.
  */
-void environment_line(FILE *stream, const char *name, const char *value, size_t size);
+void environment_line(FILE *stream, const char *variable);

@@ -66,7 +66,7 @@ log_attempt(const struct attempt *attempt, int priority, const char *message_id,
                 .job_id = attempt->delivery.job_id,
                 .job_name = job_name,
                 .event_id = attempt->delivery.event_id,
-                .hook = hook_setup_hook(attempt->setup)->name,
+                .hook = attempt->setup->hook->name,
                 .attempt = attempt_number(attempt),
         };
         va_list arguments;
@@ -101,8 +101,8 @@ static void log_result(const struct attempt *attempt)
         case ATTEMPT_RETRY:
                 log_attempt(attempt, LOG_WARNING, MESSAGE_ID_DELIVERY_RETRY,
                             "delivery of \"%s\" failed (attempt %u of %u): %s; retrying in %s",
-                            event_name(attempt), number, hook_setup_hook(attempt->setup)->retries + 1,
-                            attempt->reason, timespan_format_rough(attempt->delay_us, delay));
+                            event_name(attempt), number, attempt->setup->hook->retries + 1, attempt->reason,
+                            timespan_format_rough(attempt->delay_us, delay));
                 return;
         }
 }
@@ -115,7 +115,7 @@ static void log_unrecorded(struct attempt *attempt)
                         attempt->parts.journal, LOG_WARNING,
                         "Cannot record the result of hook %s: %s. Retrying; until then the hook handles "
                         "fewer events at once, and after an exit it runs again.",
-                        hook_setup_hook(attempt->setup)->name, attempt->operation.error);
+                        attempt->setup->hook->name, attempt->operation.error);
         attempt->unrecorded = true;
 }
 
@@ -254,7 +254,7 @@ static void take_result(struct attempt *attempt, const struct hook_end *end)
 
         attempt->reason = format_message("%s", end->reason);
         text_strip_full_stop(attempt->reason);
-        if (end->success || made > hook_setup_hook(attempt->setup)->retries) {
+        if (end->success || made > attempt->setup->hook->retries) {
                 attempt->result = end->success ? ATTEMPT_DELIVERED : ATTEMPT_ABANDONED;
                 attempt->ended_us = clock_wall_us();
         } else {
@@ -317,9 +317,7 @@ static void read_done(struct state_operation *operation, int r)
 
 void attempt_run(struct attempt *attempt, struct hook_setup *setup)
 {
-        const struct hook_listener listener = { .on_end = on_hook_end, .userdata = attempt };
         CLEANUP(cleanup_free) char *reason = NULL;
-        int r;
 
         assert(attempt->stage == ATTEMPT_READ);
         attempt->setup = hook_setup_ref(setup);
@@ -330,10 +328,13 @@ void attempt_run(struct attempt *attempt, struct hook_setup *setup)
                               missing ? NULL : attempt->operation.error);
                 return;
         }
-        r = check_descriptors();
-        if (r >= 0)
-                r = hook_setup_start(attempt->setup, &attempt->event, attempt->delivery.attempts + 1,
-                                     &listener, &reason, &attempt->run);
+        const struct hook_attempt made = {
+                .event = &attempt->event,
+                .attempt = attempt->delivery.attempts + 1,
+                .on_end = on_hook_end,
+                .userdata = attempt,
+        };
+        int r = hook_setup_start(attempt->setup, made, &reason, &attempt->run);
         if (r < 0)
                 fail_to_start(attempt, r, reason);
 }

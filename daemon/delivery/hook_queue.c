@@ -244,7 +244,7 @@ static bool may_run(const struct hook_queue *queue)
 {
         const struct attempt_phases phases = count_phases(queue);
 
-        return may_deliver(queue) && phases.slots < hook_setup_hook(queue->setup)->parallel &&
+        return may_deliver(queue) && phases.slots < queue->setup->hook->parallel &&
                phases.recording < RECORDING_MAX;
 }
 
@@ -254,7 +254,7 @@ static bool may_read(const struct hook_queue *queue)
         const struct attempt_phases phases = count_phases(queue);
 
         return may_deliver(queue) && !queue->unreadable &&
-               phases.slots + phases.ahead < hook_setup_hook(queue->setup)->parallel + AHEAD_MAX &&
+               phases.slots + phases.ahead < queue->setup->hook->parallel + AHEAD_MAX &&
                phases.recording < RECORDING_MAX;
 }
 
@@ -317,7 +317,7 @@ void hook_queue_fill(struct hook_queue *queue)
 
 bool hook_queue_begin_test(struct hook_queue *queue)
 {
-        if (count_phases(queue).slots >= hook_setup_hook(queue->setup)->parallel)
+        if (count_phases(queue).slots >= queue->setup->hook->parallel)
                 return false;
         queue->tests++;
         return true;

@@ -10,18 +10,10 @@
 
 #include "delivery/exec/exec.h"
 #include "delivery/payload.h"
+#include "delivery/shortage.h"
 #include "delivery/unit/unit.h"
 #include "delivery/webhook/webhook.h"
 #include "util/memory.h"
-
-struct hook_setup {
-        unsigned references;
-        struct config *config; /* owns `hook` */
-        const struct hook_config *hook;
-        struct hook_context context;
-        struct unit_hooks *unit_hooks; /* of a unit hook; borrowed */
-        struct webhook *webhook;       /* of a url hook */
-};
 
 int hook_setup_new(const struct hook_context *context, struct unit_hooks *unit_hooks, struct config *config,
                    const struct hook_config *hook, struct hook_setup **ret_setup)
@@ -60,33 +52,23 @@ struct hook_setup *hook_setup_unref(struct hook_setup *setup)
         return NULL;
 }
 
-const struct hook_config *hook_setup_hook(const struct hook_setup *setup)
-{
-        return setup->hook;
-}
-
 void hook_setup_close_idle(struct hook_setup *setup)
 {
         if (setup->webhook != NULL)
                 webhook_close_idle(setup->webhook);
 }
 
-int hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,
-                     const struct hook_listener *listener, char **ret_reason, struct attempt_run *ret_run)
+int hook_setup_start(struct hook_setup *setup, struct hook_attempt attempt, char **ret_reason,
+                     struct attempt_run *ret_run)
 {
-        struct hook_attempt attempt = {
-                .hook = setup->hook,
-                .event = event,
-                .attempt = number,
-                .on_end = listener->on_end,
-                .on_output = listener->on_output,
-                .userdata = listener->userdata,
-        };
-
         *ret_run = (struct attempt_run){ .exec = NULL };
-        ret_run->document =
-                payload_write(event, number, setup->config->log.personal_data, &attempt.document_size);
+        int r = check_descriptors();
+        if (r < 0)
+                return r;
+        ret_run->document = payload_write(attempt.event, attempt.attempt, setup->config->log.personal_data,
+                                          &attempt.document_size);
         attempt.document = ret_run->document;
+        attempt.hook = setup->hook;
         switch (setup->hook->kind) {
         case HOOK_EXEC:
                 return hook_exec_start(&setup->context, &attempt, ret_reason, &ret_run->exec);

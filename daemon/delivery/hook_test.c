@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "delivery/shortage.h"
 #include "journal/event_message.h"
 #include "platform/clock.h"
 #include "platform/uuid.h"
@@ -235,14 +234,16 @@ static size_t count_running(const struct hook_tests *tests)
 
 static void start(struct hook_test *test)
 {
-        const struct hook_listener listener = { .on_end = on_attempt_end,
-                                                .on_output = on_output,
-                                                .userdata = test };
+        const struct hook_attempt attempt = {
+                .event = &test->event,
+                .attempt = 1,
+                .on_end = on_attempt_end,
+                .on_output = on_output,
+                .userdata = test,
+        };
         CLEANUP(cleanup_free) char *reason = NULL;
 
-        int r = check_descriptors();
-        if (r >= 0)
-                r = hook_setup_start(test->setup, &test->event, 1, &listener, &reason, &test->run);
+        int r = hook_setup_start(test->setup, attempt, &reason, &test->run);
         if (r < 0)
                 end_test(test, reason != NULL ? reason : strerror(-r));
 }
@@ -257,7 +258,7 @@ int hook_tests_start(struct hook_tests *tests, struct hook_setup *setup, struct 
                 .tests = tests,
                 .id = ++tests->last_id,
                 .uid = uid,
-                .hook = format_message("%s", hook_setup_hook(setup)->name),
+                .hook = format_message("%s", setup->hook->name),
                 .started_us = clock_process_us(),
                 .setup = hook_setup_ref(setup),
                 .event = *event,

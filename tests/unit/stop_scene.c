@@ -63,11 +63,9 @@ int __real_sd_event_new(sd_event **ret_event);
 int __wrap_sd_event_new(sd_event **ret_event);
 struct http_request *__real_http_start(struct http_client *client, const struct http_call *call);
 struct http_request *__wrap_http_start(struct http_client *client, const struct http_call *call);
-int __real_hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,
-                            const struct hook_listener *listener, char **ret_reason,
+int __real_hook_setup_start(struct hook_setup *setup, struct hook_attempt attempt, char **ret_reason,
                             struct attempt_run *ret_run);
-int __wrap_hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,
-                            const struct hook_listener *listener, char **ret_reason,
+int __wrap_hook_setup_start(struct hook_setup *setup, struct hook_attempt attempt, char **ret_reason,
                             struct attempt_run *ret_run);
 struct monitor *__real_monitor_free(struct monitor *monitor);
 int __real_kill(pid_t pid, int number);
@@ -103,12 +101,11 @@ struct http_request *__wrap_http_start(struct http_client *client, const struct 
         return __real_http_start(client, call);
 }
 
-int __wrap_hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,
-                            const struct hook_listener *listener, char **ret_reason,
+int __wrap_hook_setup_start(struct hook_setup *setup, struct hook_attempt attempt, char **ret_reason,
                             struct attempt_run *ret_run)
 {
         assert_false(scene.stop_sent); /* no new attempt */
-        return __real_hook_setup_start(setup, event, number, listener, ret_reason, ret_run);
+        return __real_hook_setup_start(setup, attempt, ret_reason, ret_run);
 }
 
 struct monitor *__wrap_monitor_free(struct monitor *monitor)

@@ -36,11 +36,9 @@ static struct {
         _Atomic size_t reads, events, read;
 } fakes;
 
-int __real_hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,
-                            const struct hook_listener *listener, char **ret_reason,
+int __real_hook_setup_start(struct hook_setup *setup, struct hook_attempt attempt, char **ret_reason,
                             struct attempt_run *ret_run);
-int __wrap_hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,
-                            const struct hook_listener *listener, char **ret_reason,
+int __wrap_hook_setup_start(struct hook_setup *setup, struct hook_attempt attempt, char **ret_reason,
                             struct attempt_run *ret_run);
 void __real_attempt_run_clear(struct attempt_run *run);
 void __wrap_attempt_run_clear(struct attempt_run *run);
@@ -53,8 +51,7 @@ int __wrap_store_pending_deliveries(struct store *store, const char *hook, uint6
 int __real_store_get_event(struct store *store, const char *event_id, struct event *ret_event);
 int __wrap_store_get_event(struct store *store, const char *event_id, struct event *ret_event);
 
-int __wrap_hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,
-                            const struct hook_listener *listener, char **ret_reason,
+int __wrap_hook_setup_start(struct hook_setup *setup, struct hook_attempt attempt, char **ret_reason,
                             struct attempt_run *ret_run)
 {
         (void)ret_reason;
@@ -63,13 +60,13 @@ int __wrap_hook_setup_start(struct hook_setup *setup, const struct event *event,
 
         *fake = (struct fake){
                 .run = ret_run,
-                .on_end = listener->on_end,
-                .userdata = listener->userdata,
-                .job = event->record.id,
-                .sequence = event->sequence,
-                .number = number,
+                .on_end = attempt.on_end,
+                .userdata = attempt.userdata,
+                .job = attempt.event->record.id,
+                .sequence = attempt.event->sequence,
+                .number = attempt.attempt,
         };
-        (void)snprintf(fake->hook, sizeof(fake->hook), "%s", hook_setup_hook(setup)->name);
+        (void)snprintf(fake->hook, sizeof(fake->hook), "%s", setup->hook->name);
         fakes.made++;
         if (fakes.count > fakes.most)
                 fakes.most = fakes.count;

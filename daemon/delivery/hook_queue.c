@@ -31,16 +31,6 @@
 /* The same while the daemon is stopping, which takes seconds at most. */
 #define STOP_RETRY_US (200 * USEC_PER_MSEC)
 
-struct hook_counts hook_queue_count(const struct hook_queue *queue)
-{
-        return (struct hook_counts){
-                .hook = queue->name,
-                .attempts = queue->counts,
-                .pending = queue->backlog.total,
-                .oldest_us = backlog_oldest_us(&queue->backlog),
-        };
-}
-
 bool hook_queue_is_waiting(const struct hook_queue *queue)
 {
         return queue->setup != NULL && backlog_is_waiting(&queue->backlog);
@@ -88,15 +78,11 @@ bool hook_queue_is_active(const struct hook_queue *queue)
                 if (stage != ATTEMPT_UNRECORDED && !(stage == ATTEMPT_READ && blocked))
                         return true;
         }
-        return queue->woken || queue->backlog.page != NULL || (queue->pause_us != 0 && !queue->stopping);
+        return queue->backlog.page != NULL || (queue->pause_us != 0 && !queue->stopping);
 }
 
-/* After a change of an attempt, or when the timer expires. */
-static void wake(void *userdata)
+static void wake(const struct hook_queue *queue)
 {
-        struct hook_queue *queue = userdata;
-
-        queue->woken = true;
         queue->parts.on_wake(queue->parts.userdata);
 }
 
@@ -142,11 +128,6 @@ static void on_page(void *userdata, const char *error)
                 note_unreadable(queue, error);
         else
                 queue->read_failed = false;
-        wake(queue);
-}
-
-void hook_queue_resume(struct hook_queue *queue)
-{
         wake(queue);
 }
 
@@ -299,9 +280,6 @@ static void set_timer(struct hook_queue *queue)
 
 void hook_queue_fill(struct hook_queue *queue)
 {
-        if (!queue->woken)
-                return;
-        queue->woken = false;
         if (queue->pause_us <= clock_process_us())
                 queue->pause_us = 0;
         take_attempts(queue);
@@ -342,14 +320,15 @@ struct hook_queue *hook_queue_new(const struct hook_queue_parts *parts, const ch
                 .state = parts->state,
                 .journal = parts->journal,
                 .counts = &queue->counts,
-                .on_change = wake,
-                .userdata = queue,
+                .on_change = parts->on_wake,
+                .userdata = parts->userdata,
         };
         queue->backlog = (struct backlog){
                 .state = parts->state, .hook = queue->name, .on_page = on_page, .userdata = queue
         };
 
-        queue->timer = timer_new(parts->event, CLOCK_BOOTTIME, 10 * USEC_PER_MSEC, wake, queue);
+        queue->timer =
+                timer_new(parts->event, CLOCK_BOOTTIME, 10 * USEC_PER_MSEC, parts->on_wake, parts->userdata);
         return queue;
 }
 

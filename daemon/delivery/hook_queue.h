@@ -17,12 +17,10 @@ struct hook_queue_parts {
         struct state *state;
         struct journal *journal;
 
-        /*
-         * hook_queue_fill() is to be called, from the loop. Must call no function of the queue.
-         */
+        /* hook_queue_fill() is to be called, from the loop. Must call no function of the queue. */
         void (*on_wake)(void *userdata);
 
-        /* Whether an attempt may be started now. If not, hook_queue_resume() says when it may. */
+        /* Whether an attempt may be started now. If not, hook_queue_fill() is called when it may. */
         bool (*may_start)(void *userdata);
 
         /*
@@ -58,7 +56,6 @@ struct hook_queue {
         bool unreadable;   /* that is reading */
         bool read_failed;  /* which was logged */
         uint64_t pause_us; /* when a shortage may be over, by clock_process_us(); 0: there is none */
-        bool woken;
         bool stopping;
 };
 
@@ -94,15 +91,12 @@ void hook_queue_reread(struct hook_queue *queue, const struct hook_load *load, c
 bool hook_queue_begin_test(struct hook_queue *queue);
 void hook_queue_end_test(struct hook_queue *queue);
 
-/* may_start() was false, and is true again. */
-void hook_queue_resume(struct hook_queue *queue);
-
 /* A delivery of the hook was recorded; it has the highest id so far. */
 void hook_queue_add(struct hook_queue *queue, const struct delivery *delivery);
 
 /*
- * If on_wake() was called since the last call: records results that could not be recorded before, starts
- * deliveries that are due while slots are free, reads more from the state, and sets the timer.
+ * Records results that could not be recorded before, starts deliveries that are due while slots are free,
+ * reads more from the state, and sets the timer.
  */
 void hook_queue_fill(struct hook_queue *queue);
 
@@ -119,16 +113,13 @@ void hook_queue_abort(struct hook_queue *queue);
 bool hook_queue_is_busy(const struct hook_queue *queue);
 
 /*
- * Whether something happens without further events: attempts, a reading of the state, a wake-up, the end of
- * a shortage. Results and deliveries that could not be recorded or read do not count.
+ * Whether something happens without further events: attempts, a reading of the state, the end of a shortage.
+ * Results and deliveries that could not be recorded or read do not count.
  */
 bool hook_queue_is_active(const struct hook_queue *queue);
 
 /* Whether deliveries are pending; never of a hook that is not configured. */
 bool hook_queue_is_waiting(const struct hook_queue *queue);
-
-/* Of a configured hook. Takes O(n) of the jobs with deliveries in memory. */
-struct hook_counts hook_queue_count(const struct hook_queue *queue);
 
 /* Whether results of attempts cannot be recorded, or deliveries cannot be read. */
 bool hook_queue_has_state_error(const struct hook_queue *queue);

@@ -4,7 +4,7 @@
  * One queue per configured hook (hook_queue.h). Queues are independent, so a hook that hangs occupies its own
  * slots only. The queue of a hook that was removed by a reload is freed when its last attempt has ended.
  *
- *      wake ──> on_wake: fill the queues concerned, free removed ones ──> on_idle(), if nothing is left to do
+ *      wake ──> on_wake: fill the queues, free removed ones ──> on_idle(), if nothing is left to do
  */
 
 #include "delivery/outbox.h"
@@ -19,6 +19,7 @@
 #include "delivery/unit/unit.h"
 #include "journal/message_ids.h"
 #include "platform/clock.h"
+#include "util/array.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
 #include "util/timer.h"
@@ -26,14 +27,14 @@
 
 struct outbox {
         struct outbox_parts parts;
+        struct hook_context context; /* of its hooks */
         struct hook_queue **queues;
         size_t queue_count;
         struct unit_hooks *unit_hooks; /* NULL: no configuration had unit hooks so far */
-        struct outputs *outputs;       /* of exec hooks */
         struct hook_tests *tests;
         sd_event_source *wake;
         uint64_t short_us; /* when an attempt could last not be made, by clock_process_us(); 0: never */
-        bool woken;        /* a queue is to be filled */
+        bool woken;        /* the queues are to be filled */
         bool stopping;
 };
 
@@ -58,15 +59,12 @@ size_t outbox_select(const struct config *config, const struct string_list *hook
 
 /* ---- the loop ---- */
 
-static void wake(struct outbox *outbox)
+static void wake(void *userdata)
 {
+        struct outbox *outbox = userdata;
+
         outbox->woken = true;
         deferred_start(outbox->wake);
-}
-
-static void on_queue_wake(void *userdata)
-{
-        wake(userdata);
 }
 
 static bool may_start(void *userdata)
@@ -78,8 +76,7 @@ static bool may_start(void *userdata)
 
 void outbox_resume(struct outbox *outbox)
 {
-        for (size_t i = 0; i < outbox->queue_count; i++)
-                hook_queue_resume(outbox->queues[i]);
+        wake(outbox);
 }
 
 static void free_removed_queues(struct outbox *outbox)
@@ -206,9 +203,17 @@ size_t outbox_count_hooks(const struct outbox *outbox, struct hook_counts ret_co
 {
         size_t count = 0;
 
-        for (size_t i = 0; i < outbox->queue_count && count < max; i++)
-                if (outbox->queues[i]->setup != NULL)
-                        ret_counts[count++] = hook_queue_count(outbox->queues[i]);
+        for (size_t i = 0; i < outbox->queue_count && count < max; i++) {
+                const struct hook_queue *queue = outbox->queues[i];
+
+                if (queue->setup != NULL)
+                        ret_counts[count++] = (struct hook_counts){
+                                .hook = queue->name,
+                                .attempts = queue->counts,
+                                .pending = queue->backlog.total,
+                                .oldest_us = backlog_oldest_us(&queue->backlog),
+                        };
+        }
         return count;
 }
 
@@ -286,76 +291,58 @@ static void log_removed(const struct outbox *outbox, const struct outbox_load *l
 /* For the first configuration that has unit hooks. */
 static int open_unit_hooks(struct outbox *outbox, const struct config *config)
 {
-        const struct hook_context context = { .event = outbox->parts.event,
-                                              .journal = outbox->parts.journal };
-
         for (size_t i = 0; i < config->hook_count && outbox->unit_hooks == NULL; i++)
                 if (config->hooks[i].kind == HOOK_UNIT)
-                        return unit_hooks_new(&context, outbox->parts.bus, &outbox->unit_hooks);
+                        return unit_hooks_new(&outbox->context, outbox->parts.bus, &outbox->unit_hooks);
         return 0;
 }
 
 /* What a configuration needs, made before the previous one is replaced. */
 struct hook_setups {
-        struct hook_setup **items; /* one for each of its hooks, and a queue if the hook has none yet */
-        struct hook_queue **queues;
+        struct hook_setup **items; /* one for each of its hooks */
         size_t count;
 };
 
 static void setups_clear(struct hook_setups *setups)
 {
-        for (size_t i = 0; i < setups->count; i++) {
+        for (size_t i = 0; i < setups->count; i++)
                 hook_setup_unref(setups->items[i]);
-                hook_queue_free(setups->queues[i]);
-        }
         free(setups->items);
-        free(setups->queues);
-}
-
-static struct hook_queue *make_queue(struct outbox *outbox, const char *hook)
-{
-        const struct hook_queue_parts parts = {
-                .event = outbox->parts.event,
-                .state = outbox->parts.state,
-                .journal = outbox->parts.journal,
-                .on_wake = on_queue_wake,
-                .may_start = may_start,
-                .on_shortage = on_queue_shortage,
-                .userdata = outbox,
-        };
-
-        return find_queue(outbox, hook) != NULL ? NULL : hook_queue_new(&parts, hook);
 }
 
 static int make_setups(struct outbox *outbox, struct config *config, struct hook_setups *setups)
 {
-        const struct hook_context context = { .event = outbox->parts.event,
-                                              .journal = outbox->parts.journal,
-                                              .outputs = outbox->outputs };
-
         setups->count = config->hook_count;
         setups->items = memory_need(calloc(setups->count + 1, sizeof(struct hook_setup *)));
-        setups->queues = memory_need(calloc(setups->count + 1, sizeof(struct hook_queue *)));
 
         int r = open_unit_hooks(outbox, config);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < config->hook_count; i++) {
-                int made = hook_setup_new(&context, outbox->unit_hooks, config, &config->hooks[i],
+                int made = hook_setup_new(&outbox->context, outbox->unit_hooks, config, &config->hooks[i],
                                           &setups->items[i]);
-                setups->queues[i] = make_queue(outbox, config->hooks[i].name);
                 if (made < 0 && r >= 0) /* the problems of the other hooks are logged, too */
                         r = made;
         }
         return r;
 }
 
-static void add_queue(struct outbox *outbox, struct hook_queue *queue)
+static struct hook_queue *add_queue(struct outbox *outbox, const char *hook)
 {
-        size_t size = (outbox->queue_count + 1) * sizeof(struct hook_queue *);
+        const struct hook_queue_parts parts = {
+                .event = outbox->parts.event,
+                .state = outbox->parts.state,
+                .journal = outbox->parts.journal,
+                .on_wake = wake,
+                .may_start = may_start,
+                .on_shortage = on_queue_shortage,
+                .userdata = outbox,
+        };
+        struct hook_queue *queue = hook_queue_new(&parts, hook);
 
-        outbox->queues = memory_realloc(NULL, outbox->queues, size);
+        outbox->queues = array_grow(outbox->queues, outbox->queue_count, sizeof(struct hook_queue *));
         outbox->queues[outbox->queue_count++] = queue;
+        return queue;
 }
 
 static void apply_setups(struct outbox *outbox, const struct config *config, struct hook_setups *setups,
@@ -365,10 +352,12 @@ static void apply_setups(struct outbox *outbox, const struct config *config, str
                 if (config_find_hook(config, outbox->queues[i]->name) == NULL)
                         hook_queue_remove(outbox->queues[i]);
         for (size_t i = 0; i < setups->count; i++) {
-                if (setups->queues[i] != NULL)
-                        add_queue(outbox, STEAL_POINTER(setups->queues[i]));
-                hook_queue_configure(find_queue(outbox, config->hooks[i].name), setups->items[i],
-                                     &load->hooks[i]);
+                const char *hook = config->hooks[i].name;
+                struct hook_queue *queue = find_queue(outbox, hook);
+
+                if (queue == NULL)
+                        queue = add_queue(outbox, hook);
+                hook_queue_configure(queue, setups->items[i], &load->hooks[i]);
         }
 }
 
@@ -393,7 +382,10 @@ int outbox_new(const struct outbox_parts *parts, const struct outbox_load *load,
 {
         CLEANUP(cleanup_outbox_free) struct outbox *outbox = memory_malloc(NULL, sizeof(*outbox));
 
-        *outbox = (struct outbox){ .parts = *parts, .outputs = outputs_new() };
+        *outbox = (struct outbox){
+                .parts = *parts,
+                .context = { .event = parts->event, .journal = parts->journal, .outputs = outputs_new() },
+        };
         outbox->parts.config = NULL;
         outbox->wake = deferred_new(parts->event, on_wake, outbox);
         outbox->tests = hook_tests_new(parts->event, parts->journal, on_test_end, outbox);
@@ -414,7 +406,7 @@ struct outbox *outbox_free(struct outbox *outbox)
                 hook_queue_free(outbox->queues[i]);
         hook_tests_free(outbox->tests);
         unit_hooks_free(outbox->unit_hooks);
-        outputs_free(outbox->outputs);
+        outputs_free(outbox->context.outputs);
         free(outbox->queues);
         sd_event_source_disable_unref(outbox->wake);
         config_free(outbox->parts.config);

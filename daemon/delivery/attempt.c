@@ -193,6 +193,15 @@ static void queue_operation(struct attempt *attempt,
         state_queue(attempt->parts.state, &attempt->operation);
 }
 
+/* Takes it back from the writer. Returns false if it was detached, and is freed now. */
+static bool take_back(struct attempt *attempt)
+{
+        attempt->is_queued = false;
+        if (attempt->detached)
+                destroy(attempt);
+        return !attempt->detached;
+}
+
 static int record_run(struct state_operation *operation, struct store *store)
 {
         const struct attempt *attempt = CONTAINER_OF(operation, struct attempt, operation);
@@ -213,11 +222,8 @@ static void record_done(struct state_operation *operation, int r)
 {
         struct attempt *attempt = CONTAINER_OF(operation, struct attempt, operation);
 
-        attempt->is_queued = false;
-        if (attempt->detached) {
-                destroy(attempt);
+        if (!take_back(attempt))
                 return;
-        }
         /* -ENOENT: it is not pending any more, whoever ended it. */
         if (r < 0 && r != -ENOENT) {
                 log_unrecorded(attempt);
@@ -304,12 +310,7 @@ static void read_done(struct state_operation *operation, int r)
 {
         struct attempt *attempt = CONTAINER_OF(operation, struct attempt, operation);
 
-        attempt->is_queued = false;
-        if (attempt->detached) {
-                destroy(attempt);
-                return;
-        }
-        if (attempt->stage == ATTEMPT_STOPPED)
+        if (!take_back(attempt) || attempt->stage == ATTEMPT_STOPPED)
                 return;
         attempt->read_result = r;
         set_stage(attempt, r >= 0 || r == -EUCLEAN ? ATTEMPT_READ : ATTEMPT_UNREAD);

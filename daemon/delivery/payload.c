@@ -26,21 +26,14 @@
 /* A copy in which each byte that belongs to no sequence is replaced. */
 static char *fix(const char *data, size_t size, size_t *ret_size)
 {
-        size_t bad = 0;
-
-        for (size_t at = utf8_valid_size(data, size); at < size;
-             at += 1 + utf8_valid_size(data + at + 1, size - at - 1))
-                bad++;
-        char *copy = memory_malloc(NULL, size + bad * (sizeof(UTF8_REPLACEMENT) - 2)), *end = copy;
+        char *copy = memory_malloc(NULL, size * strlen(UTF8_REPLACEMENT)), *end = copy;
 
         for (size_t at = 0; at < size;) {
                 size_t good = utf8_valid_size(data + at, size - at);
-                memcpy(end, data + at, good);
-                end += good;
+                end = mempcpy(end, data + at, good);
                 at += good;
                 if (at < size) {
-                        memcpy(end, UTF8_REPLACEMENT, sizeof(UTF8_REPLACEMENT) - 1);
-                        end += sizeof(UTF8_REPLACEMENT) - 1;
+                        end = mempcpy(end, UTF8_REPLACEMENT, strlen(UTF8_REPLACEMENT));
                         at++;
                 }
         }
@@ -129,23 +122,6 @@ static void put_id(yajl_gen generator, const char *key, uint64_t id)
         written(yajl_gen_null(generator));
 }
 
-static void put_time(yajl_gen generator, const char *key, uint64_t time_us)
-{
-        char stamp[TIMESTAMP_TEXT_MAX];
-
-        put_literal(generator, key, timestamp_format(time_us, stamp));
-}
-
-static void open_map(yajl_gen generator)
-{
-        written(yajl_gen_map_open(generator));
-}
-
-static void close_map(yajl_gen generator)
-{
-        written(yajl_gen_map_close(generator));
-}
-
 /* ---- the document ---- */
 
 static void write_job(yajl_gen generator, const struct event *event, bool personal_data)
@@ -158,16 +134,16 @@ static void write_job(yajl_gen generator, const struct event *event, bool person
                 put_text(generator, "description", &record->description);
                 return;
         }
-        open_map(generator);
+        written(yajl_gen_map_open(generator));
         put_number(generator, "id", record->id);
         put_text(generator, "name", &event->job_name);
         put_text(generator, "guid", &record->guid);
         put_text(generator, "description", &record->description);
         put_key(generator, "business");
-        open_map(generator);
+        written(yajl_gen_map_open(generator));
         put_id(generator, "id", record->business_id);
         put_text(generator, "name", &record->business);
-        close_map(generator);
+        written(yajl_gen_map_close(generator));
         put_text(generator, "files", &record->files);
         put_text(generator, "created_on", &record->created_on);
         put_text(generator, "updated_on", &record->updated_on);
@@ -175,7 +151,7 @@ static void write_job(yajl_gen generator, const struct event *event, bool person
                 put_text(generator, "user", &record->user);
                 put_text(generator, "user_email", &record->email);
         }
-        close_map(generator);
+        written(yajl_gen_map_close(generator));
 }
 
 static void write_document(yajl_gen generator, const struct event *event, unsigned attempt,
@@ -186,15 +162,16 @@ static void write_document(yajl_gen generator, const struct event *event, unsign
         bool before_known = !event->first_observation && event->result_before_size == 0;
         const struct text *result_before = before_known ? &event->result_before : &TEXT_NULL;
         const struct text *result = event->result_size == 0 ? &event->record.result : &TEXT_NULL;
+        char stamp[TIMESTAMP_TEXT_MAX];
 
-        open_map(generator);
+        written(yajl_gen_map_open(generator));
         put_number(generator, "schema", EVENT_DOCUMENT_SCHEMA);
         put_literal(generator, "event", event_kind_to_string(event->kind));
         if (event->test)
                 put_truth(generator, "test", true);
         put_literal(generator, "event_id", event->id);
         put_number(generator, "sequence", event->sequence);
-        put_time(generator, "time", event->time_us);
+        put_literal(generator, "time", timestamp_format(event->time_us, stamp));
         write_job(generator, event, personal_data);
         if (event->discover.data != NULL)
                 put_names(generator, "discover", &event->discover);
@@ -205,7 +182,7 @@ static void write_document(yajl_gen generator, const struct event *event, unsign
         put_text(generator, "result_before", result_before);
         put_truth(generator, "result_known", event->record.has_result && event->result_size == 0);
         put_number(generator, "attempt", attempt);
-        close_map(generator);
+        written(yajl_gen_map_close(generator));
 }
 
 char *payload_write(const struct event *event, unsigned attempt, bool personal_data, size_t *ret_size)
@@ -213,13 +190,11 @@ char *payload_write(const struct event *event, unsigned attempt, bool personal_d
         yajl_alloc_funcs memory = { memory_malloc, memory_realloc, memory_free, NULL };
         yajl_gen generator = yajl_gen_alloc(&memory);
         const unsigned char *json;
-        size_t size;
 
         write_document(generator, event, attempt, personal_data);
-        (void)yajl_gen_get_buf(generator, &json, &size);
-        char *document = memory_malloc(NULL, size + strlen("\n") + 1), *end = mempcpy(document, json, size);
-        memcpy(end, "\n", strlen("\n") + 1);
-        *ret_size = size + strlen("\n");
+        yajl_gen_reset(generator, "\n"); /* as if another document followed */
+        (void)yajl_gen_get_buf(generator, &json, ret_size);
+        char *document = memory_need(strdup((const char *)json));
         yajl_gen_free(generator);
         return document;
 }

@@ -157,7 +157,8 @@ void control_retry(struct bus_call *call)
         const struct control *control = bus_call_userdata(call);
         const struct bus_id_list *list = &bus_call_arguments(call)->list;
 
-        outbox_retry(control->parts->outbox, list->ids, list->count, bus_call_uid(call), on_done, call);
+        outbox_change(control->parts->outbox, OUTBOX_RETRY, list->ids, list->count, bus_call_uid(call),
+                      on_done, call);
 }
 
 void control_drop(struct bus_call *call)
@@ -165,7 +166,8 @@ void control_drop(struct bus_call *call)
         const struct control *control = bus_call_userdata(call);
         const struct bus_id_list *list = &bus_call_arguments(call)->list;
 
-        outbox_drop(control->parts->outbox, list->ids, list->count, bus_call_uid(call), on_done, call);
+        outbox_change(control->parts->outbox, OUTBOX_DROP, list->ids, list->count, bus_call_uid(call),
+                      on_done, call);
 }
 
 /* ---- GetDelivery ---- */

@@ -149,7 +149,7 @@ static void log_change(const struct change *change)
         if (change->count == 0 || change->count > LOGGED_MAX)
                 journal_print_delivery(outbox_parts(change->outbox)->journal, LOG_NOTICE, NULL, &about,
                                        "%" PRIu64 " deliver%s %s, as user %u has asked.", change->changed,
-                                       change->changed == 1 ? "y" : "ies", what_was_done(change),
+                                       plural_y(change->changed), what_was_done(change),
                                        (unsigned)change->uid);
 }
 
@@ -170,33 +170,24 @@ static void change_done(struct state_operation *operation, int r)
         change->done(change->userdata, &end);
 }
 
-static void queue_change(struct outbox *outbox, struct change change, const uint64_t ids[])
+void outbox_change(struct outbox *outbox, enum outbox_change kind, const uint64_t ids[], size_t count,
+                   uid_t uid, outbox_change_handler done, void *userdata)
 {
-        struct change *queued = memory_malloc(NULL, sizeof(*queued));
+        struct change *change = memory_malloc(NULL, sizeof(*change));
 
-        *queued = change;
-        queued->operation = (struct state_operation){ .run = change_run, .done = change_done };
-        queued->outbox = outbox;
-        queued->config = config_ref(outbox_parts(outbox)->config);
-        queued->ids = memory_need(calloc(change.count + 1, sizeof(*queued->ids)));
-        queued->deliveries = memory_need(calloc(change.count + 1, sizeof(*queued->deliveries)));
-        for (size_t i = 0; i < change.count; i++)
-                queued->ids[i] = ids[i];
-        state_queue(outbox_parts(outbox)->state, &queued->operation);
-}
-
-void outbox_retry(struct outbox *outbox, const uint64_t ids[], size_t count, uid_t uid,
-                  outbox_change_handler done, void *userdata)
-{
-        queue_change(outbox,
-                     (struct change){ .count = count, .uid = uid, .done = done, .userdata = userdata }, ids);
-}
-
-void outbox_drop(struct outbox *outbox, const uint64_t ids[], size_t count, uid_t uid,
-                 outbox_change_handler done, void *userdata)
-{
-        queue_change(outbox,
-                     (struct change){
-                             .drops = true, .count = count, .uid = uid, .done = done, .userdata = userdata },
-                     ids);
+        *change = (struct change){
+                .operation = { .run = change_run, .done = change_done },
+                .outbox = outbox,
+                .config = config_ref(outbox_parts(outbox)->config),
+                .drops = kind == OUTBOX_DROP,
+                .uid = uid,
+                .done = done,
+                .userdata = userdata,
+                .count = count,
+                .ids = memory_need(calloc(count + 1, sizeof(*ids))),
+                .deliveries = memory_need(calloc(count + 1, sizeof(*change->deliveries))),
+        };
+        for (size_t i = 0; i < count; i++)
+                change->ids[i] = ids[i];
+        state_queue(outbox_parts(outbox)->state, &change->operation);
 }

@@ -20,17 +20,20 @@ struct outbox_change_end {
 /* Called once, from the loop. After an error nothing has changed. `end` is valid during the call only. */
 typedef void (*outbox_change_handler)(void *userdata, const struct outbox_change_end *end);
 
-/*
- * Deliveries that have failed are pending again, with no attempt made, in order for their job; those that
- * wait for a retry are due. Without ids: all that have failed, of configured hooks. An attempt in progress
- * goes on. `uid` is that of the user who asks, for the log. Each id once.
- */
-void outbox_retry(struct outbox *outbox, const uint64_t ids[], size_t count, uid_t uid,
-                  outbox_change_handler done, void *userdata);
+enum outbox_change {
+        /*
+         * Deliveries that have failed are pending again, with no attempt made, in order for their job; those
+         * that wait for a retry are due. Without ids: all that have failed, of configured hooks. An attempt
+         * in progress goes on.
+         */
+        OUTBOX_RETRY,
+        /*
+         * Deletes deliveries that are pending or have failed, of configured hooks or others. An attempt in
+         * progress goes on, and nothing follows it.
+         */
+        OUTBOX_DROP,
+};
 
-/*
- * Deletes deliveries that are pending or have failed, of configured hooks or others. An attempt in progress
- * goes on, and nothing follows it. Each id once.
- */
-void outbox_drop(struct outbox *outbox, const uint64_t ids[], size_t count, uid_t uid,
-                 outbox_change_handler done, void *userdata);
+/* Each id once. `uid` is that of the user who asks, for the log. */
+void outbox_change(struct outbox *outbox, enum outbox_change kind, const uint64_t ids[], size_t count,
+                   uid_t uid, outbox_change_handler done, void *userdata);

@@ -23,10 +23,7 @@ static struct ended change(struct outbox_test *test, bool drops, const uint64_t 
 {
         struct ended ended = { .done = false };
 
-        if (drops)
-                outbox_drop(test->outbox, ids, count, 1000, on_done, &ended);
-        else
-                outbox_retry(test->outbox, ids, count, 1000, on_done, &ended);
+        outbox_change(test->outbox, drops ? OUTBOX_DROP : OUTBOX_RETRY, ids, count, 1000, on_done, &ended);
         HOOK_WAIT(test->hook, ended.done);
         return ended;
 }

@@ -35,11 +35,14 @@ struct fixture {
 static int setup(void **state)
 {
         struct fixture *fixture = calloc(1, sizeof(*fixture));
+        char runtime[128];
 
         assert_non_null(fixture);
         strcpy(fixture->root, "/tmp/jobwatch-files-XXXXXX");
         assert_non_null(mkdtemp(fixture->root));
         (void)snprintf(fixture->directory, sizeof(fixture->directory), "%s/run/events", fixture->root);
+        (void)snprintf(runtime, sizeof(runtime), "%s/run:/nowhere", fixture->root); /* the first one counts */
+        assert_return_code(setenv("RUNTIME_DIRECTORY", runtime, 1), errno);
         fixture->event = (struct event){ .id = ID,
                                          .sequence = 17,
                                          .kind = EVENT_SUCCEEDED,
@@ -71,6 +74,7 @@ static int teardown(void **state)
 {
         struct fixture *fixture = *state;
 
+        assert_return_code(unsetenv("RUNTIME_DIRECTORY"), errno);
         remove_tree(fixture->root);
         free(fixture);
         return 0;
@@ -142,19 +146,19 @@ static void note_held(void *userdata, const char *holder, const char *event_id, 
 }
 
 /* Like another daemon, which finds that this is held. */
-static struct event_files *open_held(const struct fixture *fixture, const char *text)
+static struct event_files *open_held(const char *text)
 {
         struct event_files *files = NULL;
         struct held held = { .text = "" };
 
-        files = event_files_new(fixture->directory, note_held, &held);
+        files = event_files_new(note_held, &held);
         assert_string_equal(held.text, text);
         return files;
 }
 
-static struct event_files *open_files(const struct fixture *fixture)
+static struct event_files *open_files(void)
 {
-        return open_held(fixture, "");
+        return open_held("");
 }
 
 static void test_written(void **state)
@@ -166,7 +170,7 @@ static void test_written(void **state)
         fixture->event.record.status = TEXT_LITERAL("Com\"pleted\nX=$y");
         fixture->event.record.result = TEXT_LITERAL("12345");
         fixture->event.status_before = TEXT_LITERAL("Running");
-        struct event_files *files = open_files(fixture);
+        struct event_files *files = open_files();
         assert_int_equal(access(fixture->directory, F_OK), -1); /* created when it is first needed */
         hold(files, "mail", &fixture->event);
         (void)umask(mask);
@@ -205,7 +209,7 @@ static void test_holders(void **state)
 {
         struct fixture *fixture = *state;
         struct event other = fixture->event;
-        struct event_files *files = open_files(fixture);
+        struct event_files *files = open_files();
 
         strcpy(other.id, OTHER_ID);
         hold(files, "mail", &fixture->event);
@@ -229,31 +233,31 @@ static void test_holders(void **state)
 static void test_next_daemon(void **state)
 {
         struct fixture *fixture = *state;
-        struct event_files *files = open_files(fixture);
+        struct event_files *files = open_files();
 
         hold(files, "mail.to-me_1", &fixture->event);
         event_files_free(files);
 
-        files = open_held(fixture, "mail.to-me_1 " ID " " UNIT ";");
+        files = open_held("mail.to-me_1 " ID " " UNIT ";");
         assert_true(exists(fixture, ID ".json"));
         assert_true(exists(fixture, ID ".env"));
         event_files_release(files, "mail.to-me_1", ID);
         assert_int_equal(count_entries(fixture), 0);
         event_files_free(files);
-        event_files_free(open_files(fixture));
+        event_files_free(open_files());
 }
 
 /* What a daemon that was killed was writing is held, too. */
 static void test_killed(void **state)
 {
         struct fixture *fixture = *state;
-        struct event_files *files = open_files(fixture);
+        struct event_files *files = open_files();
 
         hold(files, "mail", &fixture->event);
         event_files_free(files);
         touch(fixture, ID ".json.new");
         touch(fixture, ID ".env.new");
-        files = open_held(fixture, "mail " ID " " UNIT ";");
+        files = open_held("mail " ID " " UNIT ";");
         event_files_release(files, "mail", ID);
         assert_int_equal(count_entries(fixture), 0);
         event_files_free(files);
@@ -262,7 +266,7 @@ static void test_killed(void **state)
 static void test_others(void **state)
 {
         struct fixture *fixture = *state;
-        struct event_files *files = open_files(fixture);
+        struct event_files *files = open_files();
 
         hold(files, "mail", &fixture->event);
         touch(fixture, "." OTHER_ID ".mail"); /* not a link */
@@ -271,11 +275,11 @@ static void test_others(void **state)
         assert_int_equal(count_entries(fixture), 6);
 
         /* Another daemon does not take files that are in use. */
-        event_files_free(open_files(fixture));
+        event_files_free(open_files());
 
         /* Nothing else is taken or removed. */
         event_files_free(files);
-        files = open_held(fixture, "mail " ID " " UNIT ";");
+        files = open_held("mail " ID " " UNIT ";");
         event_files_release(files, "mail", ID);
         assert_int_equal(count_entries(fixture), 3);
         event_files_free(files);
@@ -284,7 +288,7 @@ static void test_others(void **state)
 static void test_directory_removed(void **state)
 {
         struct fixture *fixture = *state;
-        struct event_files *files = open_files(fixture);
+        struct event_files *files = open_files();
 
         hold(files, "mail", &fixture->event);
         remove_tree(fixture->directory);
@@ -297,42 +301,29 @@ static void test_errors(void **state)
 {
         struct fixture *fixture = *state;
         struct event_files *files = NULL;
-        char *reason = NULL, path[128];
+        char *reason = NULL, run[128];
 
         /* A file in place of the directory. */
-        (void)snprintf(path, sizeof(path), "%s/file", fixture->root);
-        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        (void)snprintf(run, sizeof(run), "%s/run", fixture->root);
+        assert_return_code(mkdir(run, 0700), errno);
+        int fd = open(fixture->directory, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         assert_return_code(fd, errno);
         close(fd);
-        files = event_files_new(path, NULL, NULL);
+        files = event_files_new(NULL, NULL);
         assert_int_equal(event_files_hold(files, "mail", UNIT, &fixture->event, 1, "", 0, &reason), -ENOTDIR);
-        assert_non_null(strstr(reason, path));
+        assert_non_null(strstr(reason, fixture->directory));
         assert_non_null(strstr(reason, "Not a directory"));
         free(reason);
         event_files_release(files, "mail", ID);
         event_files_free(files);
+        assert_return_code(unlink(fixture->directory), errno);
 
         /* An invalid id does not become a path. */
-        files = open_files(fixture);
+        files = open_files();
         strcpy(fixture->event.id, "../../../../../../../../../etc/x....");
         assert_int_equal(event_files_hold(files, "mail", UNIT, &fixture->event, 1, "", 0, &reason), -EINVAL);
         fixture->event.id[0] = '\0';
         assert_int_equal(event_files_hold(files, "mail", UNIT, &fixture->event, 1, "", 0, &reason), -EINVAL);
-        event_files_free(files);
-}
-
-static void test_default_directory(void **state)
-{
-        struct fixture *fixture = *state;
-        struct event_files *files = NULL;
-        char runtime[128];
-
-        (void)snprintf(runtime, sizeof(runtime), "%s/run:/nowhere", fixture->root);
-        assert_return_code(setenv("RUNTIME_DIRECTORY", runtime, 1), errno);
-        files = event_files_new(NULL, NULL, NULL);
-        assert_return_code(unsetenv("RUNTIME_DIRECTORY"), errno);
-        hold(files, "mail", &fixture->event);
-        assert_true(exists(fixture, ID ".json"));
         event_files_free(files);
 }
 
@@ -346,7 +337,6 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_others, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_directory_removed, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_default_directory, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

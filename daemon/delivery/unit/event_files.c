@@ -12,7 +12,6 @@
 
 #include "delivery/unit/event_files.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -78,8 +77,9 @@ void environment_line(FILE *stream, const char *variable)
 #define NAME_SIZE 256
 
 struct event_files {
-        char *directory;
-        int fd; /* of the directory, with the shared lock; -1: not open */
+        char *runtime;   /* directory of the service */
+        char *directory; /* in it */
+        int fd;          /* of the directory, with the shared lock; -1: not open */
 };
 
 /* ---- names ---- */
@@ -172,22 +172,12 @@ static int open_directory(struct event_files *files)
         return 0;
 }
 
-static int make_parent(const char *directory)
-{
-        if (mkdir(directory, 0755) < 0)
-                return errno == EEXIST ? 0 : -errno;
-        return ownership_give_to_service(directory);
-}
-
 /* Opens the directory; creates it and its parent if they do not exist. */
 static int make_directory(struct event_files *files)
 {
-        char *slash = strrchr(files->directory, '/');
+        int r = mkdir(files->runtime, 0755) == 0 ? ownership_give_to_service(files->runtime) : -errno;
 
-        *slash = '\0';
-        int r = *files->directory != '\0' ? make_parent(files->directory) : 0;
-        *slash = '/';
-        if (r < 0)
+        if (r < 0 && r != -EEXIST)
                 return r;
         if (mkdir(files->directory, 0750) < 0 && errno != EEXIST)
                 return -errno;
@@ -195,10 +185,7 @@ static int make_directory(struct event_files *files)
         if (r < 0)
                 return r;
         (void)flock(files->fd, LOCK_SH | LOCK_NB);
-        *slash = '\0';
-        r = ownership_inherit(files->fd, *files->directory != '\0' ? files->directory : "/");
-        *slash = '/';
-        return r;
+        return ownership_inherit(files->fd, files->runtime);
 }
 
 /* Opens the directory if it is not open, or was removed meanwhile. */
@@ -213,25 +200,17 @@ static int prepare_directory(struct event_files *files)
         return files->fd >= 0 ? 0 : make_directory(files);
 }
 
-static char *default_directory(void)
+struct event_files *event_files_new(event_files_handler on_held, void *userdata)
 {
+        struct event_files *files = memory_malloc(NULL, sizeof(*files));
         const char *runtime = getenv("RUNTIME_DIRECTORY");
 
         if (runtime == NULL || *runtime != '/')
                 runtime = DEFAULT_RUNTIME_DIRECTORY;
+        *files = (struct event_files){ .fd = -1 };
         /* There may be several, separated by colons; the first is the service's own. */
-        return format_message("%.*s/events", (int)strcspn(runtime, ":"), runtime);
-}
-
-struct event_files *event_files_new(const char *directory, event_files_handler on_held, void *userdata)
-{
-        struct event_files *files = memory_malloc(NULL, sizeof(*files));
-
-        assert(directory == NULL || *directory == '/');
-        *files = (struct event_files){
-                .fd = -1,
-                .directory = directory != NULL ? format_message("%s", directory) : default_directory(),
-        };
+        files->runtime = format_message("%.*s", (int)strcspn(runtime, ":"), runtime);
+        files->directory = format_message("%s/events", files->runtime);
         if (open_directory(files) == 0) { /* errors are reported when the directory is needed */
                 if (flock(files->fd, LOCK_EX | LOCK_NB) == 0)
                         report_links(files, on_held, userdata);
@@ -247,6 +226,7 @@ struct event_files *event_files_free(struct event_files *files)
 
         if (files->fd >= 0)
                 close(files->fd);
+        free(files->runtime);
         free(files->directory);
         free(files);
         return NULL;

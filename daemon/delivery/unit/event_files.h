@@ -22,11 +22,11 @@ typedef void (*event_files_handler)(void *userdata, const char *holder, const ch
                                     const char *unit);
 
 /*
- * `directory` must be absolute; NULL: $RUNTIME_DIRECTORY/events, otherwise /run/jobwatchd/events. It is
- * created when it is first needed. Unless another daemon uses it, `on_held` is called for what an earlier one
- * held there, which is held again.
+ * The directory is $RUNTIME_DIRECTORY/events, otherwise /run/jobwatchd/events. It is created when it is first
+ * needed. Unless another daemon uses it, `on_held` is called for what an earlier one held there, which is
+ * held again.
  */
-struct event_files *event_files_new(const char *directory, event_files_handler on_held, void *userdata);
+struct event_files *event_files_new(event_files_handler on_held, void *userdata);
 
 /* Leaves the files in place, for units that are still running. Accepts NULL, returns NULL. */
 struct event_files *event_files_free(struct event_files *files);

@@ -143,7 +143,7 @@ int unit_hooks_new(const struct hook_context *context, struct bus_connection *co
         };
         TAILQ_INIT(&hooks->all);
         bus_connection_listen(connection, &hooks->listener);
-        hooks->context.files = event_files_new(NULL, add_held, hooks);
+        hooks->context.files = event_files_new(add_held, hooks);
         /* Units that an earlier daemon has started may still run. Without a bus, their files stay. */
         if (!TAILQ_EMPTY(&hooks->all))
                 (void)bus_connection_open(connection, &reason);

@@ -22,7 +22,6 @@
 #include <string.h>
 
 #include "delivery/exec/exec.h"
-#include "delivery/shortage.h"
 #include "delivery/unit/unit.h"
 #include "delivery/webhook/webhook.h"
 #include "journal/event_message.h"

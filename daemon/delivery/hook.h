@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,7 +19,7 @@
 struct hook_end {
         bool success;
         bool stopped;       /* without success, because a stop was requested: not a failure */
-        bool shortage;      /* without success, for want of descriptors, memory or processes: no attempt */
+        bool shortage;      /* without success, for want of what is_shortage() names: no attempt */
         const char *reason; /* of a failure: one line for the log; never NULL */
         const char *answer; /* of a success: one line of what a receiver or systemd has said; NULL: nothing */
         uint64_t retry_after_us; /* earliest next attempt, from now; 0: no preference */
@@ -50,6 +51,15 @@ struct hook_context {
         struct outputs *outputs; /* needed by an exec hook: exec/output.h */
         uint64_t grace_us;       /* between SIGTERM and SIGKILL; 0: the default of 5 s. For tests. */
 };
+
+/*
+ * Whether an errno (positive) says that this machine is short of descriptors, memory or processes. Then the
+ * hook has not been tried, so that is not counted as an attempt.
+ */
+static inline bool is_shortage(int error)
+{
+        return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS || error == EAGAIN;
+}
 
 /*
  * Functions with a ret_reason always set it. After a failure, *ret_reason is a malloc()ed line that states

@@ -6,14 +6,18 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "delivery/exec/exec.h"
 #include "delivery/payload.h"
-#include "delivery/shortage.h"
 #include "delivery/unit/unit.h"
 #include "delivery/webhook/webhook.h"
 #include "util/memory.h"
+
+#define RESERVED_DESCRIPTORS 32
 
 int hook_setup_new(const struct hook_context *context, struct unit_hooks *unit_hooks, struct config *config,
                    const struct hook_config *hook, struct hook_setup **ret_setup)
@@ -56,6 +60,24 @@ void hook_setup_close_idle(struct hook_setup *setup)
 {
         if (setup->webhook != NULL)
                 webhook_close_idle(setup->webhook);
+}
+
+/*
+ * Whether an attempt of any kind finds the descriptors it needs, while enough are left for the rest of the
+ * daemon: requests, the database, the journal, a reload. A new descriptor has the lowest number that is free,
+ * so a high one shows that few are left. Returns 0, -EMFILE or -ENFILE.
+ */
+static int check_descriptors(void)
+{
+        struct rlimit limit;
+
+        int fd = open("/", O_PATH | O_CLOEXEC);
+        if (fd < 0)
+                return errno == ENFILE ? -ENFILE : errno == EMFILE ? -EMFILE : 0;
+        (void)close(fd);
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur <= 2 * RESERVED_DESCRIPTORS)
+                return 0;
+        return (rlim_t)fd < limit.rlim_cur - RESERVED_DESCRIPTORS ? 0 : -EMFILE;
 }
 
 int hook_setup_start(struct hook_setup *setup, struct hook_attempt attempt, char **ret_reason,

@@ -27,7 +27,6 @@
 #include "delivery/exec/program.h"
 #include "delivery/exec/report.h"
 #include "delivery/exec/spawn.h"
-#include "delivery/shortage.h"
 #include "delivery/variables.h"
 #include "model/event.h"
 #include "util/argv.h"

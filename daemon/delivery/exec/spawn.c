@@ -98,26 +98,23 @@ static int open_pipe(int *ret_read_end, int *ret_write_end)
 
 /* ---- the process ---- */
 
-/* Returns a positive errno, as the posix_spawn_ functions do. So does set_actions(). */
-static int set_attributes(posix_spawnattr_t *attributes)
+/* None of these functions can fail: they only store valid values. */
+static void set_attributes(posix_spawnattr_t *attributes)
 {
         sigset_t none, all;
-        int error;
 
         sigemptyset(&none);
         /* sigfillset() omits two signals internal to glibc, which would stay ignored in the program. */
         memset(&all, 0xff, sizeof(all));
-        error = posix_spawnattr_setsigmask(attributes, &none);
-        if (error == 0)
-                error = posix_spawnattr_setsigdefault(attributes, &all);
-        if (error == 0)
-                error = posix_spawnattr_setpgroup(attributes, 0);
-        if (error == 0)
-                error = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                                                     POSIX_SPAWN_SETPGROUP);
-        return error;
+        (void)posix_spawnattr_init(attributes);
+        (void)posix_spawnattr_setsigmask(attributes, &none);
+        (void)posix_spawnattr_setsigdefault(attributes, &all);
+        (void)posix_spawnattr_setpgroup(attributes, 0);
+        (void)posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                                           POSIX_SPAWN_SETPGROUP);
 }
 
+/* Returns a positive errno, as the posix_spawn_ functions do. */
 static int set_actions(posix_spawn_file_actions_t *actions, int input, int output, int report)
 {
         /* The report comes last: REPORT_DESCRIPTOR may be one of the others. */
@@ -141,20 +138,10 @@ static int spawn(char *const words[], char *const environment[], int input, int 
 {
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
-        int error;
 
-        error = posix_spawnattr_init(&attributes);
-        if (error != 0)
-                return -error;
-        error = posix_spawn_file_actions_init(&actions);
-        if (error != 0) {
-                posix_spawnattr_destroy(&attributes);
-                return -error;
-        }
-
-        error = set_attributes(&attributes);
-        if (error == 0)
-                error = set_actions(&actions, input, output, report);
+        set_attributes(&attributes);
+        (void)posix_spawn_file_actions_init(&actions); /* it needs no memory yet */
+        int error = set_actions(&actions, input, output, report);
         if (error == 0)
                 error = posix_spawn(ret_pid, hook_run_path(), &actions, &attributes, words, environment);
 

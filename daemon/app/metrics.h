@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include "app/status_text.h"
-#include "delivery/hook_counts.h"
 #include "monitor/request_counts.h"
 #include "util/histogram.h"
 

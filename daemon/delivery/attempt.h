@@ -3,7 +3,6 @@
 
 #include <stdbool.h>
 
-#include "delivery/hook_counts.h"
 #include "delivery/hook_setup.h"
 #include "state/state.h"
 
@@ -25,6 +24,12 @@ enum attempt_result {
         ATTEMPT_DELIVERED,
         ATTEMPT_ABANDONED, /* the last attempt has failed */
         ATTEMPT_RETRY,
+};
+
+/* Attempts of one hook since the start, or since the hook was configured, by their results. */
+struct attempt_counts {
+        uint64_t succeeded, failed;
+        size_t abandoned; /* deliveries about watched jobs, earlier runs included */
 };
 
 /* Borrowed until the attempt is freed. */

@@ -7,7 +7,7 @@
 #include <systemd/sd-event.h>
 
 #include "config/config.h"
-#include "delivery/hook_counts.h"
+#include "delivery/attempt.h"
 #include "delivery/hook_test.h"
 #include "delivery/outbox_load.h"
 #include "journal/journal.h"
@@ -112,6 +112,14 @@ struct outbox_counts {
 };
 
 struct outbox_counts outbox_count(const struct outbox *outbox);
+
+struct hook_counts {
+        const char *hook; /* borrowed, until the configuration changes */
+        struct attempt_counts attempts;
+        uint64_t pending;   /* deliveries */
+        uint64_t oldest_us; /* CLOCK_REALTIME of the event of the oldest of them; 0: there is none, or it was
+                               not read yet */
+};
 
 /*
  * Counts for each configured hook. `ret_counts` has room for `max`, as many as the configuration has. Returns

@@ -15,11 +15,17 @@
  * next attempt reports a success, or waits until the unit is inactive, and starts it again only if it failed,
  * under the same event id. The same holds for a unit whose name contains the event's id (%e): it runs for
  * this event, even if an earlier daemon started it.
+ *
+ * The state of the unit comes from PropertiesChanged, which systemd sends before the JobRemoved of the unit's
+ * job, and before it unloads the unit. It is read with GetAll() only once, at the beginning: systemd may
+ * unload a unit as soon as it has ended, and if it is asked then, it loads the unit anew and has forgotten
+ * what happened to it.
  */
 
 #include "delivery/unit/unit_run.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +37,8 @@
 #include "util/message.h"
 #include "util/timer.h"
 #include "util/timespan.h"
+
+#define PROPERTY_INTERFACE "org.freedesktop.DBus.Properties"
 
 /* ---- the end of an attempt ---- */
 
@@ -52,12 +60,12 @@ static char *explain_timeout(const struct unit_run *run)
         char span[TIMESPAN_TEXT_MAX];
 
         (void)timespan_format(run->attempt.hook->timeout_us, span);
-        if (!run->watch.known || run->stage == START_DENIED)
+        if (!run->known || run->stage == START_DENIED)
                 return format_message("no reply from systemd about unit %s within %s", run->unit, span);
         if (run->stage == START_IDLE)
                 return format_message("unit %s not started: still running from an earlier start after %s",
                                       run->unit, span);
-        if (unit_is_inactive(&run->watch.state))
+        if (unit_is_inactive(&run->state))
                 return format_message("unit %s not started: its start job waited for other jobs for %s "
                                       "(timeout = of the hook)",
                                       run->unit, span);
@@ -65,22 +73,33 @@ static char *explain_timeout(const struct unit_run *run)
                               run->unit, span);
 }
 
+static int watch(struct unit_run *run);
+
+/* Nothing is known of the unit any more. */
+static void unwatch(struct unit_run *run)
+{
+        run->query = sd_bus_slot_unref(run->query);
+        run->changes = sd_bus_slot_unref(run->changes);
+        run->known = false;
+        run->state = (struct unit_state){ .main_code = 0 };
+}
+
 /* Without an attempt, the unit is followed as long as it may read its event files. */
 static void follow(struct unit_run *run)
 {
-        if (run->held && run->watch.known && !unit_is_in_use(run->unit, &run->watch.state)) {
+        if (run->held && run->known && !unit_is_in_use(run->unit, &run->state)) {
                 event_files_release(run->context->files, run->hook, run->event_id);
                 run->held = false;
         }
         if (run->held)
-                (void)unit_watch_start(&run->watch); /* without a connection: when there is one */
+                (void)watch(run); /* without a connection: when there is one */
 }
 
 /* The start has ended or is abandoned. What runs in the unit is ours only if it has been seen to run. */
 static void end_start(struct unit_run *run)
 {
         run->call = sd_bus_slot_unref(run->call);
-        run->own = run->has_event || unit_is_running(&run->watch.state);
+        run->own = run->has_event || unit_is_running(&run->state);
         run->stage = START_IDLE;
 }
 
@@ -126,7 +145,7 @@ static void on_time(void *userdata)
 /* The call has had no effect. */
 static void set_not_started(struct unit_run *run)
 {
-        (void)snprintf(run->watch.state.active, sizeof(run->watch.state.active), "inactive");
+        (void)snprintf(run->state.active, sizeof(run->state.active), "inactive");
 }
 
 static int on_polkit_reply(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
@@ -203,7 +222,7 @@ static void start_unit(struct unit_run *run)
                 return;
         }
         timer_start(run->time_source, attempt->hook->timeout_us);
-        run->watch.state = (struct unit_state){ .main_code = 0 };
+        run->state = (struct unit_state){ .main_code = 0 };
         run->stage = START_SENT;
 }
 
@@ -221,21 +240,21 @@ void unit_run_job_removed(struct unit_run *run, const char *job, const char *res
 {
         if (run->stage != START_RUNNING || strcmp(run->job, job) != 0)
                 return;
-        run->watch.state.has_job = false; /* no later signal may say so */
+        run->state.has_job = false; /* no later signal may say so */
         end_start(run);
 
-        enum unit_verdict verdict = unit_judge(&run->watch.state, result);
+        enum unit_verdict verdict = unit_judge(&run->state, result);
         if (verdict == UNIT_SKIPPED)
                 log_skipped(run);
         end_later(run, verdict != UNIT_FAILED,
-                  verdict == UNIT_FAILED ? unit_explain_failure(run->unit, &run->watch.state, result) : NULL);
+                  verdict == UNIT_FAILED ? unit_explain_failure(run->unit, &run->state, result) : NULL);
 }
 
 /* ---- the state ---- */
 
 static void advance(struct unit_run *run)
 {
-        const struct unit_state *state = &run->watch.state;
+        const struct unit_state *state = &run->state;
 
         /* A target, timer or mount that is active is the desired state already, and starting it is harmless.
          */
@@ -251,13 +270,11 @@ static void advance(struct unit_run *run)
 }
 
 /* The state is known or has changed. The run may be freed by this. */
-static void on_state(void *userdata)
+static void take_state(struct unit_run *run)
 {
-        struct unit_run *run = userdata;
-
         if (run->stage != START_IDLE)
                 return;
-        if (run->own && unit_has_succeeded(&run->watch.state))
+        if (run->own && unit_has_succeeded(&run->state))
                 run->succeeded = true;
         if (!unit_run_is_attached(run)) {
                 follow(run);
@@ -267,10 +284,87 @@ static void on_state(void *userdata)
         }
 }
 
-/* If the unit runs, its files stay. */
-static void on_error(void *userdata, char *reason)
+/* ---- systemd ---- */
+
+/* The unit cannot be watched. If it runs, its files stay. */
+static void fail(struct unit_run *run, char *reason)
 {
-        end_later(userdata, false, reason);
+        unwatch(run);
+        end_later(run, false, reason);
+}
+
+static int on_change(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        (void)ret_error;
+        struct unit_run *run = userdata;
+        const char *interface;
+
+        if (sd_bus_message_read(message, "s", &interface) >= 0 &&
+            unit_state_read(&run->state, message) >= 0 && run->known)
+                take_state(run);
+        return 0;
+}
+
+static int on_read(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        (void)ret_error;
+        struct unit_run *run = userdata;
+
+        int r = unit_state_read(&run->state, message);
+        char *reason =
+                r < 0 ? unit_explain_reply(run->unit, message, r) : unit_explain_load(run->unit, &run->state);
+        if (r < 0 || reason != NULL) {
+                fail(run, reason);
+                return 0;
+        }
+        run->query = sd_bus_slot_unref(run->query);
+        run->known = true;
+        take_state(run);
+        return 0;
+}
+
+static int on_loaded(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        (void)ret_error;
+        struct unit_run *run = userdata;
+        sd_bus *bus = bus_connection_get(run->context->connection);
+        const char *object;
+
+        run->query = sd_bus_slot_unref(run->query);
+        int r = sd_bus_message_read(message, "o", &object);
+        if (r < 0) {
+                fail(run, unit_explain_reply(run->unit, message, r));
+                return 0;
+        }
+        r = sd_bus_match_signal_async(bus, &run->changes, SYSTEMD_NAME, object, PROPERTY_INTERFACE,
+                                      "PropertiesChanged", on_change, NULL, run);
+        if (r >= 0) /* of all interfaces: Result is a property of the service, ActiveState one of the unit */
+                r = sd_bus_call_method_async(bus, &run->query, SYSTEMD_NAME, object, PROPERTY_INTERFACE,
+                                             "GetAll", on_read, run, "s", "");
+        if (r < 0)
+                fail(run, format_message("cannot query unit %s: %s", run->unit, strerror(-r)));
+        return 0;
+}
+
+/*
+ * Loads the unit and follows its state, unless that is done or in progress. Returns 0 or a negative errno;
+ * -ENOTCONN if there is no connection.
+ */
+static int watch(struct unit_run *run)
+{
+        sd_bus *bus = bus_connection_get(run->context->connection);
+
+        if (run->known || run->query != NULL)
+                return 0;
+        if (bus == NULL)
+                return -ENOTCONN;
+        /* Signals are sent to subscribers only. One that has subscribed already is refused. */
+        int r = sd_bus_call_method_async(bus, NULL, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER_INTERFACE,
+                                         "Subscribe", NULL, NULL, NULL);
+        if (r >= 0)
+                r = sd_bus_call_method_async(bus, &run->query, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER_INTERFACE,
+                                             "LoadUnit", on_loaded, run, "s", run->unit);
+        return r < 0 ? r : 0;
 }
 
 void unit_run_connected(struct unit_run *run)
@@ -281,7 +375,7 @@ void unit_run_connected(struct unit_run *run)
 
 void unit_run_lost(struct unit_run *run)
 {
-        unit_watch_stop(&run->watch);
+        unwatch(run);
         end_start(run); /* whatever runs there when it is seen again */
         if (run->begun)
                 end_later(run, false,
@@ -305,7 +399,7 @@ void unit_run_start(struct unit_run *run)
         assert(unit_run_is_attached(run) && !run->begun && !run->over);
         int r = bus_connection_open(run->context->connection, &reason);
         if (r >= 0)
-                r = unit_watch_start(&run->watch);
+                r = watch(run);
         if (r < 0) {
                 end_later(run, false,
                           reason != NULL
@@ -315,8 +409,8 @@ void unit_run_start(struct unit_run *run)
         }
         run->begun = true;
         timer_start(run->time_source, run->attempt.hook->timeout_us);
-        if (run->watch.known)
-                on_state(run);
+        if (run->known)
+                take_state(run);
 }
 
 void unit_run_cancel(struct unit_run *run)
@@ -344,13 +438,6 @@ struct unit_run *unit_run_new(const struct unit_context *context, const char *ho
                 .retried = held, /* perhaps */
         };
         (void)snprintf(run->event_id, sizeof(run->event_id), "%s", event_id);
-        run->watch = (struct unit_watch){
-                .connection = context->connection,
-                .unit = run->unit,
-                .on_state = on_state,
-                .on_error = on_error,
-                .userdata = run,
-        };
         /* Time in which the machine is suspended does not count. */
         run->time_source = timer_new(context->event, CLOCK_MONOTONIC, USEC_PER_MSEC, on_time, run);
         return run;
@@ -362,7 +449,7 @@ struct unit_run *unit_run_free(struct unit_run *run)
                 return NULL;
 
         assert(!run->in_end);
-        unit_watch_stop(&run->watch);
+        unwatch(run);
         sd_bus_slot_unref(run->call);
         sd_event_source_disable_unref(run->time_source);
         sd_bus_error_free(&run->denial);

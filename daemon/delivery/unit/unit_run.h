@@ -7,7 +7,12 @@
 #include "bus/connection.h"
 #include "delivery/hook.h"
 #include "delivery/unit/event_files.h"
-#include "delivery/unit/unit_watch.h"
+#include "delivery/unit/unit_state.h"
+
+/* The service manager on the system bus. */
+#define SYSTEMD_NAME      "org.freedesktop.systemd1"
+#define SYSTEMD_PATH      "/org/freedesktop/systemd1"
+#define MANAGER_INTERFACE "org.freedesktop.systemd1.Manager"
 
 /* What all of them share; borrowed. */
 struct unit_context {
@@ -48,7 +53,11 @@ struct unit_run {
         bool held;      /* its event files exist */
         bool succeeded; /* the unit has, for this event */
 
-        struct unit_watch watch;
+        sd_bus_slot *query;   /* LoadUnit() or GetAll() */
+        sd_bus_slot *changes; /* the match for PropertiesChanged */
+        bool known;
+        struct unit_state state; /* once it is known */
+
         enum start_stage stage;
         sd_bus_slot *call;   /* that of the stage */
         sd_bus_error denial; /* in START_DENIED: of StartUnit() */

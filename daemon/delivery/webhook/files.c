@@ -34,15 +34,6 @@ static const char *const reserved[] = {
 
 #define RESERVED_COUNT (sizeof(reserved) / sizeof(reserved[0]))
 
-static size_t name_size(const char *line, size_t size)
-{
-        static const char token[] =
-                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";
-        size_t length = strspn(line, token);
-
-        return length < size && line[length] == ':' ? length : 0;
-}
-
 static const char *find_reserved(const char *name, size_t size)
 {
         for (size_t i = 0; i < RESERVED_COUNT; i++) {
@@ -55,22 +46,20 @@ static const char *find_reserved(const char *name, size_t size)
         return NULL;
 }
 
-static bool is_ascii(const char *value, size_t size)
+static bool is_ascii(const char *value)
 {
-        for (size_t i = 0; i < size; i++)
-                if ((value[i] < ' ' && value[i] != '\t') || value[i] > '~')
+        for (; *value != '\0'; value++)
+                if ((*value < ' ' && *value != '\t') || *value > '~')
                         return false;
         return true;
 }
 
-static void trim(const char **text, size_t *size)
+/* Removes blanks at the end, and returns the text behind those at the beginning. */
+static char *trim(char *text)
 {
-        while (*size > 0 && strchr(" \t", (*text)[*size - 1]) != NULL)
-                (*size)--;
-        while (*size > 0 && strchr(" \t", **text) != NULL) {
-                (*text)++;
-                (*size)--;
-        }
+        for (size_t size = strlen(text); size > 0 && strchr(" \t", text[size - 1]) != NULL;)
+                text[--size] = '\0';
+        return text + strspn(text, " \t");
 }
 
 static char *refuse(unsigned number, const char *problem)
@@ -78,24 +67,24 @@ static char *refuse(unsigned number, const char *problem)
         return format_message("is invalid at line %u: %s", number, problem);
 }
 
-/* Returns the problem with the line, or NULL. */
-static char *parse_line(const char *line, size_t size, unsigned number, char **ret_line)
+/* Returns the problem with the line, which is changed, or NULL. */
+static char *parse_line(char *line, unsigned number, char **ret_line)
 {
-        size_t name = name_size(line, size), value_size = size - name - 1;
-        const char *value = line + name + 1, *taken;
+        static const char token[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";
+        size_t name = strspn(line, token);
 
-        if (name == 0)
+        if (name == 0 || line[name] != ':')
                 return refuse(number, "write \"Name: value\"");
-        taken = find_reserved(line, name);
+        const char *taken = find_reserved(line, name), *value = trim(line + name + 1);
         if (taken != NULL)
                 return format_message("is invalid at line %u: jobwatchd sets %s%s itself; remove the line",
                                       number, taken, taken[strlen(taken) - 1] == '-' ? "*" : "");
-        trim(&value, &value_size);
-        if (value_size == 0)
+        if (*value == '\0')
                 return refuse(number, "the value is missing; write \"Name: value\"");
-        if (!is_ascii(value, value_size))
+        if (!is_ascii(value))
                 return refuse(number, "the value contains a character that is not ASCII");
-        *ret_line = format_message("%.*s: %.*s", (int)name, line, (int)value_size, value);
+        *ret_line = format_message("%.*s: %s", (int)name, line, value);
         return NULL;
 }
 
@@ -118,27 +107,26 @@ DEFINE_CLEANUP(char *, header_lines_free)
  * Content-Length and the webhook-* of signatures. The lines, ending with NULL, are each exactly "Name:
  * value". The problem contains nothing of the line.
  */
-static char *take_header_lines(const char *text, struct webhook_files *files)
+static char *take_header_lines(char *text, struct webhook_files *files)
 {
         CLEANUP(cleanup_header_lines_free)
         char **lines =
                 memory_need(calloc(strlen(text) / 2 + 2, sizeof(*lines))); /* each has two bytes or more */
         size_t count = 0;
 
-        for (unsigned number = 1; *text != '\0'; number++) {
-                size_t size = strcspn(text, "\n");
-                if (strspn(text, " \t") < size) {
-                        char *problem = parse_line(text, size, number, &lines[count++]);
-                        if (problem != NULL)
-                                return problem;
-                }
-                text += size + (text[size] == '\n');
+        for (unsigned number = 1; text != NULL; number++) {
+                char *line = strsep(&text, "\n"), *problem = NULL;
+
+                if (line[strspn(line, " \t")] != '\0')
+                        problem = parse_line(line, number, &lines[count++]);
+                if (problem != NULL)
+                        return problem;
         }
         files->header_lines = STEAL_POINTER(lines);
         return NULL;
 }
 
-static char *take_url(const char *text, struct webhook_files *files)
+static char *take_url(char *text, struct webhook_files *files)
 {
         const char *problem = check_hook_url(text);
 
@@ -149,7 +137,7 @@ static char *take_url(const char *text, struct webhook_files *files)
         return NULL;
 }
 
-static char *take_key(const char *text, struct webhook_files *files)
+static char *take_key(char *text, struct webhook_files *files)
 {
         const char *problem = webhook_key_new(text, &files->key);
 
@@ -169,7 +157,7 @@ static int fail(const struct webhook_files_call *call, const char *where, const 
 struct secret {
         const char *where; /* of its key */
         struct credential credential;
-        char *(*take)(const char *text, struct webhook_files *files);
+        char *(*take)(char *text, struct webhook_files *files); /* may change the text */
 };
 
 /* Returns 0, also if there is no such secret or it is left out; or -EINVAL, which was reported. */
@@ -190,8 +178,10 @@ static int read_secret(const struct webhook_files_call *call, const struct secre
                 call->on_problem(call->userdata, secret->where, source, true, message);
         free(message);
 
+        size_t size = strlen(text);
         CLEANUP(cleanup_free) char *problem = secret->take(text, files);
-        secret_free(text);
+        explicit_bzero(text, size); /* even if it is in pieces now */
+        free(text);
         if (problem == NULL)
                 return 0;
         CLEANUP(cleanup_free) char *file = credential_file(source, credential->config_path);

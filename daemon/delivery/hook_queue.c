@@ -13,10 +13,12 @@
 
 #include "delivery/hook_queue.h"
 
+#include <search.h>
 #include <stdlib.h>
 
 #include "journal/journal.h"
 #include "platform/clock.h"
+#include "util/id_list.h"
 #include "util/memory.h"
 #include "util/message.h"
 #include "util/timer.h"
@@ -385,20 +387,12 @@ void hook_queue_remove(struct hook_queue *queue)
         queue->read_failed = false;
 }
 
-static bool contains(const uint64_t ids[], size_t count, uint64_t id)
-{
-        for (size_t i = 0; i < count; i++)
-                if (ids[i] == id)
-                        return true;
-        return false;
-}
-
 /* How many are pending is not known without `load`: as many as are read at a time. */
 void hook_queue_reread(struct hook_queue *queue, const struct hook_load *load, const uint64_t dropped[],
                        size_t count)
 {
         for (size_t i = 0; i < queue->count; i++)
-                if (contains(dropped, count, queue->attempts[i]->delivery.id))
+                if (lfind(&queue->attempts[i]->delivery.id, dropped, &count, sizeof(*dropped), id_compare))
                         queue->attempts[i]->dropped = true;
         if (queue->setup == NULL)
                 return;

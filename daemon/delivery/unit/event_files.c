@@ -84,21 +84,17 @@ struct event_files {
 
 /* ---- names ---- */
 
-static bool is_event_id(const char *text, size_t size)
+/* Whether an event id, and nothing that looks like more of one, is at the start. */
+static bool begins_with_id(const char *text)
 {
-        if (size != ID_BYTES)
-                return false;
-        for (size_t i = 0; i < size; i++)
-                if (text[i] == '\0' || strchr("0123456789abcdef-", text[i]) == NULL)
-                        return false;
-        return true;
+        return strspn(text, "0123456789abcdef-") == ID_BYTES;
 }
 
 /* The holder in the name of a link; NULL if it is not one. Borrowed. */
 static const char *holder_in(const char *name)
 {
-        bool is_link = strlen(name) > ID_BYTES + 2 && name[0] == '.' && is_event_id(name + 1, ID_BYTES) &&
-                       name[ID_BYTES + 1] == '.';
+        bool is_link = name[0] == '.' && begins_with_id(name + 1) && name[ID_BYTES + 1] == '.' &&
+                       name[ID_BYTES + 2] != '\0';
 
         return is_link ? name + ID_BYTES + 2 : NULL;
 }
@@ -308,7 +304,7 @@ int event_files_hold(struct event_files *files, const char *holder, const char *
                      char **ret_reason)
 {
         *ret_reason = NULL;
-        if (!is_event_id(event->id, strlen(event->id)))
+        if (!begins_with_id(event->id) || event->id[ID_BYTES] != '\0')
                 return -EINVAL;
         CLEANUP(cleanup_free) char *environment = environment_text(event, attempt);
 

@@ -29,8 +29,7 @@ struct hook_attempt {
         const struct hook_config *hook; /* borrowed until the end */
         const struct event *event;      /* borrowed until the end */
         const char *document;           /* the event as JSON (payload.h), borrowed until the end */
-        size_t document_size;
-        unsigned attempt; /* from 1 */
+        unsigned attempt;               /* from 1 */
 
         /*
          * Called once, from the event loop, never from the start function. `end` is valid during the call

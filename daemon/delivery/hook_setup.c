@@ -87,8 +87,7 @@ int hook_setup_start(struct hook_setup *setup, struct hook_attempt attempt, char
         int r = check_descriptors();
         if (r < 0)
                 return r;
-        ret_run->document = payload_write(attempt.event, attempt.attempt, setup->config->log.personal_data,
-                                          &attempt.document_size);
+        ret_run->document = payload_write(attempt.event, attempt.attempt, setup->config->log.personal_data);
         attempt.document = ret_run->document;
         attempt.hook = setup->hook;
         switch (setup->hook->kind) {

@@ -185,15 +185,16 @@ static void write_document(yajl_gen generator, const struct event *event, unsign
         written(yajl_gen_map_close(generator));
 }
 
-char *payload_write(const struct event *event, unsigned attempt, bool personal_data, size_t *ret_size)
+char *payload_write(const struct event *event, unsigned attempt, bool personal_data)
 {
         yajl_alloc_funcs memory = { memory_malloc, memory_realloc, memory_free, NULL };
         yajl_gen generator = yajl_gen_alloc(&memory);
         const unsigned char *json;
+        size_t size;
 
         write_document(generator, event, attempt, personal_data);
         yajl_gen_reset(generator, "\n"); /* as if another document followed */
-        (void)yajl_gen_get_buf(generator, &json, ret_size);
+        (void)yajl_gen_get_buf(generator, &json, &size);
         char *document = memory_need(strdup((const char *)json));
         yajl_gen_free(generator);
         return document;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "model/event.h"
 
@@ -26,6 +25,6 @@
  *
  * An event of the API has "job":null,"description":"…" instead of the job.
  *
- * `attempt` counts from 1. Returns malloc()ed memory, followed by a NUL that is not counted.
+ * `attempt` counts from 1. Returns malloc()ed memory.
  */
-char *payload_write(const struct event *event, unsigned attempt, bool personal_data, size_t *ret_size);
+char *payload_write(const struct event *event, unsigned attempt, bool personal_data);

@@ -49,7 +49,6 @@ struct hook_run {
         struct hook_fixture *fixture;
         struct hook_exec *run; /* NULL once it has ended */
         const char *document;
-        size_t document_size;
         unsigned attempt;
         unsigned ends;
         bool success, stopped;
@@ -159,7 +158,6 @@ static inline int hook_try(struct hook_run *run, const char *target, char **ret_
                 .hook = &fixture->hook,
                 .event = &fixture->sample,
                 .document = run->document != NULL ? run->document : "{}\n",
-                .document_size = run->document != NULL ? run->document_size : 3,
                 .attempt = run->attempt != 0 ? run->attempt : 1,
                 .on_end = hook_on_end,
                 .userdata = run,

@@ -111,10 +111,9 @@ static void test_it_is_logged_without_a_job(void **state)
 static void test_its_document_has_no_job(void **state)
 {
         const struct event event = sample(1, EVENT_API_OK);
-        size_t size;
         (void)state;
 
-        CLEANUP(cleanup_free) char *document = payload_write(&event, 2, true, &size);
+        CLEANUP(cleanup_free) char *document = payload_write(&event, 2, true);
         assert_string_equal(
                 document, "{\"schema\":1,\"event\":\"api_ok\","
                           "\"event_id\":\"00000000-0000-4000-8000-000000000001\",\"sequence\":17,"

@@ -127,7 +127,7 @@ static void hold(struct event_files *files, const char *holder, const struct eve
 {
         char *reason = NULL;
 
-        int r = event_files_hold(files, holder, UNIT, event, 2, "{}\n", 3, &reason);
+        int r = event_files_hold(files, holder, UNIT, event, 2, "{}\n", &reason);
         if (r != 0)
                 fail_msg("%s: %s", strerror(-r), reason);
         assert_null(reason);
@@ -310,7 +310,7 @@ static void test_errors(void **state)
         assert_return_code(fd, errno);
         close(fd);
         files = event_files_new(NULL, NULL);
-        assert_int_equal(event_files_hold(files, "mail", UNIT, &fixture->event, 1, "", 0, &reason), -ENOTDIR);
+        assert_int_equal(event_files_hold(files, "mail", UNIT, &fixture->event, 1, "", &reason), -ENOTDIR);
         assert_non_null(strstr(reason, fixture->directory));
         assert_non_null(strstr(reason, "Not a directory"));
         free(reason);
@@ -321,9 +321,9 @@ static void test_errors(void **state)
         /* An invalid id does not become a path. */
         files = open_files();
         strcpy(fixture->event.id, "../../../../../../../../../etc/x....");
-        assert_int_equal(event_files_hold(files, "mail", UNIT, &fixture->event, 1, "", 0, &reason), -EINVAL);
+        assert_int_equal(event_files_hold(files, "mail", UNIT, &fixture->event, 1, "", &reason), -EINVAL);
         fixture->event.id[0] = '\0';
-        assert_int_equal(event_files_hold(files, "mail", UNIT, &fixture->event, 1, "", 0, &reason), -EINVAL);
+        assert_int_equal(event_files_hold(files, "mail", UNIT, &fixture->event, 1, "", &reason), -EINVAL);
         event_files_free(files);
 }
 

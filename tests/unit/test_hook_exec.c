@@ -50,11 +50,12 @@ static void test_standard_error_is_output_too(void **state)
 
 static char *large_document(size_t size)
 {
-        char *document = malloc(size);
+        char *document = malloc(size + 1);
 
         assert_non_null(document);
         for (size_t i = 0; i < size; i++)
-                document[i] = (char)((i * 2654435761u) >> 11);
+                document[i] = (char)((i * 2654435761u) >> 11 | 1);
+        document[size] = '\0';
         return document;
 }
 
@@ -77,7 +78,7 @@ static void test_document(void **state)
         char copy[96], target[192];
         size_t size = 2 * 1024 * 1024 + 1;
         char *document = large_document(size);
-        struct hook_run run = { .fixture = fixture, .document = document, .document_size = size };
+        struct hook_run run = { .fixture = fixture, .document = document };
 
         (void)snprintf(copy, sizeof(copy), "%s/copy", fixture->directory);
         /* It can be read a second time, by a child of the program. */
@@ -99,7 +100,7 @@ static void test_document_is_not_read(void **state)
                                                "/usr/bin/head -c 1" };
 
         for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
-                struct hook_run run = { .fixture = *state, .document = document, .document_size = size };
+                struct hook_run run = { .fixture = *state, .document = document };
                 hook_run(&run, targets[i]);
                 assert_true(run.success);
                 hook_clear(&run);

@@ -47,9 +47,9 @@ static struct event sample(enum event_kind kind)
 
 static char *write_document(const struct event *event, unsigned attempt, bool personal_data, size_t *ret_size)
 {
-        char *document = payload_write(event, attempt, personal_data, ret_size);
+        char *document = payload_write(event, attempt, personal_data);
 
-        assert_int_equal(strlen(document), *ret_size);
+        *ret_size = strlen(document);
         assert_true(document[*ret_size - 1] == '\n');
         assert_ptr_equal(strchr(document, '\n'), document + *ret_size - 1); /* one line */
         return document;

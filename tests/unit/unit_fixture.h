@@ -51,7 +51,6 @@ static inline int unit_try(struct unit_run *run, struct bus_fixture *fixture, co
                 .hook = &run->hook,
                 .event = &fixture->hook->sample,
                 .document = "{}\n",
-                .document_size = 3,
                 .attempt = attempt,
                 .on_end = unit_on_end,
                 .userdata = run,

@@ -61,13 +61,13 @@ static int raise_descriptor(int fd)
 }
 
 /* Returns a descriptor above 2, or a negative errno. */
-static int open_document(const char *document, size_t size)
+static int open_document(const char *document)
 {
         CLEANUP(cleanup_descriptor) int fd = memfd_create("jobwatch-event", MFD_CLOEXEC | MFD_ALLOW_SEALING);
         if (fd < 0)
                 return -errno;
 
-        int r = file_write(fd, document, size);
+        int r = file_write(fd, document, strlen(document));
         if (r < 0)
                 return r;
         if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
@@ -184,7 +184,7 @@ int spawn_program(const struct hook_attempt *attempt, uint64_t grace_us, char *c
         if (r < 0)
                 return fail_with_message(r, ret_reason, "cannot create a pipe for %s: %s", words[0],
                                          strerror(-r));
-        input = open_document(attempt->document, attempt->document_size);
+        input = open_document(attempt->document);
         if (input < 0)
                 return fail_with_message(input, ret_reason, "cannot create standard input for %s: %s",
                                          words[0], strerror(-input));

@@ -250,7 +250,7 @@ void event_files_release(struct event_files *files, const char *holder, const ch
 }
 
 static int write_file(const struct event_files *files, const char *event_id, const char *suffix,
-                      const char *data, size_t size)
+                      const char *data)
 {
         char temporary[EVENT_ID_SIZE + 16], name[EVENT_ID_SIZE + 8];
 
@@ -261,7 +261,7 @@ static int write_file(const struct event_files *files, const char *event_id, con
         int fd = openat(files->fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
         if (fd < 0)
                 return -errno;
-        int r = file_write(fd, data, size);
+        int r = file_write(fd, data, strlen(data));
         if (r == 0 && fchmod(fd, 0640) < 0) /* independent of the umask */
                 r = -errno;
         if (r == 0)
@@ -300,8 +300,7 @@ static char *environment_text(const struct event *event, unsigned attempt)
 }
 
 int event_files_hold(struct event_files *files, const char *holder, const char *unit,
-                     const struct event *event, unsigned attempt, const char *document, size_t document_size,
-                     char **ret_reason)
+                     const struct event *event, unsigned attempt, const char *document, char **ret_reason)
 {
         *ret_reason = NULL;
         if (!begins_with_id(event->id) || event->id[ID_BYTES] != '\0')
@@ -312,9 +311,9 @@ int event_files_hold(struct event_files *files, const char *holder, const char *
         if (r == 0)
                 r = write_link(files, holder, event->id, unit);
         if (r == 0)
-                r = write_file(files, event->id, ".json", document, document_size);
+                r = write_file(files, event->id, ".json", document);
         if (r == 0)
-                r = write_file(files, event->id, ".env", environment, strlen(environment));
+                r = write_file(files, event->id, ".env", environment);
         if (r < 0)
                 return fail_with_message(r, ret_reason, "cannot write event files to %s: %s",
                                          files->directory, strerror(-r));

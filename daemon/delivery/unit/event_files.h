@@ -37,8 +37,7 @@ struct event_files *event_files_free(struct event_files *files);
  * have to be released, too.
  */
 int event_files_hold(struct event_files *files, const char *holder, const char *unit,
-                     const struct event *event, unsigned attempt, const char *document, size_t document_size,
-                     char **ret_reason);
+                     const struct event *event, unsigned attempt, const char *document, char **ret_reason);
 
 /* Removes the files when the last holder releases them. Not an error if `holder` does not hold them. */
 void event_files_release(struct event_files *files, const char *holder, const char *event_id);

@@ -209,7 +209,7 @@ static void start_unit(struct unit_run *run)
 
         run->held = true; /* some of them, if this fails */
         int r = event_files_hold(run->context->files, run->hook, run->unit, attempt->event, attempt->attempt,
-                                 attempt->document, attempt->document_size, &reason);
+                                 attempt->document, &reason);
         if (r >= 0)
                 r = sd_bus_call_method_async(bus_connection_get(run->context->connection), &run->call,
                                              SYSTEMD_NAME, SYSTEMD_PATH, MANAGER_INTERFACE, "StartUnit",

@@ -77,16 +77,14 @@ struct webhook_key *webhook_key_free(struct webhook_key *key)
         return NULL;
 }
 
-int webhook_sign(const struct webhook_key *key, const char *id, uint64_t timestamp, const void *body,
-                 size_t size, char signature[static WEBHOOK_SIGNATURE_SIZE])
+int webhook_sign(const struct webhook_key *key, const char *id, uint64_t timestamp, const char *body,
+                 char signature[static WEBHOOK_SIGNATURE_SIZE])
 {
         unsigned char digest[DIGEST_BYTES];
-        char *head = format_message("%s.%" PRIu64 ".", id, timestamp);
-        size_t head_size = strlen(head);
-        CLEANUP(cleanup_free) unsigned char *message = memory_realloc(NULL, head, head_size + size);
+        CLEANUP(cleanup_free) char *text = format_message("%s.%" PRIu64 ".%s", id, timestamp, body);
 
-        memcpy(message + head_size, body, size);
-        if (HMAC(EVP_sha256(), key->bytes, (int)key->size, message, head_size + size, digest, NULL) == NULL)
+        if (HMAC(EVP_sha256(), key->bytes, (int)key->size, (unsigned char *)text, strlen(text), digest,
+                 NULL) == NULL)
                 return -ENOTSUP;
         memcpy(signature, "v1,", 3);
         (void)EVP_EncodeBlock((unsigned char *)signature + 3, digest, DIGEST_BYTES);

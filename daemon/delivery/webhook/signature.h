@@ -28,5 +28,5 @@ struct webhook_key *webhook_key_free(struct webhook_key *key);
  * `timestamp` is in seconds since 1970. Writes "v1,BASE64". Returns 0, or -ENOTSUP if libcrypto does not
  * provide HMAC-SHA256.
  */
-int webhook_sign(const struct webhook_key *key, const char *id, uint64_t timestamp, const void *body,
-                 size_t size, char signature[static WEBHOOK_SIGNATURE_SIZE]);
+int webhook_sign(const struct webhook_key *key, const char *id, uint64_t timestamp, const char *body,
+                 char signature[static WEBHOOK_SIGNATURE_SIZE]);

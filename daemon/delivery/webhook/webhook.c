@@ -186,8 +186,7 @@ static int sign(const struct webhook *webhook, const struct hook_attempt *attemp
         char signature[WEBHOOK_SIGNATURE_SIZE];
         uint64_t now = clock_wall_us() / USEC_PER_SEC;
 
-        int r = webhook_sign(webhook->files.key, attempt->event->id, now, attempt->document,
-                             attempt->document_size, signature);
+        int r = webhook_sign(webhook->files.key, attempt->event->id, now, attempt->document, signature);
         if (r < 0)
                 return r;
         *ret_timestamp = format_message("webhook-timestamp: %" PRIu64, now);
@@ -226,7 +225,7 @@ static int send_request(struct webhook_run *run, const struct hook_attempt *atte
                 .url = webhook->files.url,
                 .headers = lines,
                 .post = attempt->document,
-                .post_size = attempt->document_size,
+                .post_size = strlen(attempt->document),
                 .on_end = on_end,
                 .userdata = run,
         };

@@ -16,22 +16,9 @@
 #include "util/cleanup.h"
 #include "util/memory.h"
 
-struct unit_hooks {
-        struct unit_context context;
-        struct bus_listener listener;
-        sd_bus_slot *job_removed; /* the match */
-        TAILQ_HEAD(, unit_run) all;
-};
-
 DEFINE_CLEANUP(struct unit_hooks, unit_hooks_free)
 
 /* ---- the list ---- */
-
-static void remove_run(struct unit_run *run)
-{
-        TAILQ_REMOVE(&run->hooks->all, run, entry);
-        unit_run_free(run);
-}
 
 /* Whether it is the turn of this attempt. */
 static bool is_first_of_unit(const struct unit_run *run)
@@ -44,29 +31,18 @@ static bool is_first_of_unit(const struct unit_run *run)
 }
 
 /* Frees what is done, and starts those whose turn it is. */
-static void on_change(void *userdata)
+static void on_change(struct unit_hooks *hooks)
 {
-        struct unit_hooks *hooks = userdata;
         struct unit_run *run, *next;
 
         for (run = TAILQ_FIRST(&hooks->all); run != NULL; run = next) {
                 next = TAILQ_NEXT(run, entry);
                 if (!unit_run_is_attached(run) && !run->held && !(run->succeeded && run->retried))
-                        remove_run(run);
+                        unit_run_free(run);
         }
         for (run = TAILQ_FIRST(&hooks->all); run != NULL; run = TAILQ_NEXT(run, entry))
                 if (unit_run_is_attached(run) && !run->begun && !run->over && is_first_of_unit(run))
                         unit_run_start(run);
-}
-
-static struct unit_run *add_run(struct unit_hooks *hooks, const char *hook, const char *event_id,
-                                const char *name, bool held)
-{
-        struct unit_run *run = unit_run_new(&hooks->context, hook, event_id, name, held);
-
-        run->hooks = hooks;
-        TAILQ_INSERT_TAIL(&hooks->all, run, entry);
-        return run;
 }
 
 /* What an earlier attempt has left, or NULL. */
@@ -122,7 +98,7 @@ static void on_lost(void *userdata)
 
 static void add_held(void *userdata, const char *hook, const char *event_id, const char *name)
 {
-        (void)add_run(userdata, hook, event_id, name, true);
+        (void)unit_run_new(userdata, hook, event_id, name, true);
 }
 
 int unit_hooks_new(const struct hook_context *context, struct bus_connection *connection,
@@ -132,18 +108,15 @@ int unit_hooks_new(const struct hook_context *context, struct bus_connection *co
         CLEANUP(cleanup_free) char *reason = NULL;
 
         *hooks = (struct unit_hooks){
-                .context = {
-                        .event = context->event,
-                        .journal = context->journal,
-                        .connection = connection,
-                        .on_change = on_change,
-                        .userdata = hooks,
-                },
+                .event = context->event,
+                .journal = context->journal,
+                .connection = connection,
+                .on_change = on_change,
                 .listener = { .on_connect = on_connect, .on_lost = on_lost, .userdata = hooks },
         };
         TAILQ_INIT(&hooks->all);
         bus_connection_listen(connection, &hooks->listener);
-        hooks->context.files = event_files_new(add_held, hooks);
+        hooks->files = event_files_new(add_held, hooks);
         /* Units that an earlier daemon has started may still run. Without a bus, their files stay. */
         if (!TAILQ_EMPTY(&hooks->all))
                 (void)bus_connection_open(connection, &reason);
@@ -158,11 +131,11 @@ struct unit_hooks *unit_hooks_free(struct unit_hooks *hooks)
 
         while (!TAILQ_EMPTY(&hooks->all)) {
                 assert(!unit_run_is_attached(TAILQ_FIRST(&hooks->all)));
-                remove_run(TAILQ_FIRST(&hooks->all));
+                unit_run_free(TAILQ_FIRST(&hooks->all));
         }
-        bus_connection_unlisten(hooks->context.connection, &hooks->listener);
+        bus_connection_unlisten(hooks->connection, &hooks->listener);
         sd_bus_slot_unref(hooks->job_removed);
-        event_files_free(hooks->context.files);
+        event_files_free(hooks->files);
         free(hooks);
         return NULL;
 }
@@ -182,7 +155,7 @@ int hook_unit_start(struct unit_hooks *hooks, const struct hook_attempt *attempt
                 TAILQ_REMOVE(&hooks->all, run, entry);
                 TAILQ_INSERT_TAIL(&hooks->all, run, entry);
         } else {
-                run = add_run(hooks, attempt->hook->name, attempt->event->id, name, false);
+                run = unit_run_new(hooks, attempt->hook->name, attempt->event->id, name, false);
         }
         unit_run_attach(run, attempt);
         if (is_first_of_unit(run))

@@ -88,7 +88,7 @@ static void unwatch(struct unit_run *run)
 static void follow(struct unit_run *run)
 {
         if (run->held && run->known && !unit_is_in_use(run->unit, &run->state)) {
-                event_files_release(run->context->files, run->hook, run->event_id);
+                event_files_release(run->hooks->files, run->hook, run->event_id);
                 run->held = false;
         }
         if (run->held)
@@ -105,7 +105,7 @@ static void end_start(struct unit_run *run)
 
 static void detach(struct unit_run *run, bool retried)
 {
-        sd_bus *bus = bus_connection_get(run->context->connection);
+        sd_bus *bus = bus_connection_get(run->hooks->connection);
 
         /* The caller of StartUnit() is permitted to do this. */
         if (run->stage == START_RUNNING && bus != NULL)
@@ -137,7 +137,7 @@ static void on_time(void *userdata)
         run->in_end = true;
         attempt.on_end(attempt.userdata, &end);
         run->in_end = false;
-        run->context->on_change(run->context->userdata);
+        run->hooks->on_change(run->hooks);
 }
 
 /* ---- the start ---- */
@@ -165,7 +165,7 @@ static void take_denial(struct unit_run *run, const sd_bus_error *error)
         set_not_started(run);
         sd_bus_error_free(&run->denial);
         (void)sd_bus_error_copy(&run->denial, error);
-        int r = sd_bus_call_method_async(bus_connection_get(run->context->connection), &run->call,
+        int r = sd_bus_call_method_async(bus_connection_get(run->hooks->connection), &run->call,
                                          "org.freedesktop.PolicyKit1", "/", "org.freedesktop.DBus.Peer",
                                          "Ping", on_polkit_reply, run, "");
         if (r >= 0) {
@@ -208,10 +208,10 @@ static void start_unit(struct unit_run *run)
         char *reason = NULL;
 
         run->held = true; /* some of them, if this fails */
-        int r = event_files_hold(run->context->files, run->hook, run->unit, attempt->event, attempt->attempt,
+        int r = event_files_hold(run->hooks->files, run->hook, run->unit, attempt->event, attempt->attempt,
                                  attempt->document, &reason);
         if (r >= 0)
-                r = sd_bus_call_method_async(bus_connection_get(run->context->connection), &run->call,
+                r = sd_bus_call_method_async(bus_connection_get(run->hooks->connection), &run->call,
                                              SYSTEMD_NAME, SYSTEMD_PATH, MANAGER_INTERFACE, "StartUnit",
                                              on_start_reply, run, "ss", run->unit, "replace");
         if (r < 0) {
@@ -231,7 +231,7 @@ static void log_skipped(const struct unit_run *run)
         const struct event *event = run->attempt.event;
         CLEANUP(cleanup_free) char *label = job_label(event->record.id, text_or_empty(&event->job_name));
 
-        journal_print_about(run->context->journal, LOG_INFO, NULL, event->record.id, event->job_name.data,
+        journal_print_about(run->hooks->journal, LOG_INFO, NULL, event->record.id, event->job_name.data,
                             "%s: hook %s: unit %s skipped: condition not met; counted as success", label,
                             run->hook, run->unit);
 }
@@ -278,7 +278,7 @@ static void take_state(struct unit_run *run)
                 run->succeeded = true;
         if (!unit_run_is_attached(run)) {
                 follow(run);
-                run->context->on_change(run->context->userdata);
+                run->hooks->on_change(run->hooks);
         } else if (run->begun && !run->over) {
                 advance(run);
         }
@@ -327,7 +327,7 @@ static int on_loaded(sd_bus_message *message, void *userdata, sd_bus_error *ret_
 {
         (void)ret_error;
         struct unit_run *run = userdata;
-        sd_bus *bus = bus_connection_get(run->context->connection);
+        sd_bus *bus = bus_connection_get(run->hooks->connection);
         const char *object;
 
         run->query = sd_bus_slot_unref(run->query);
@@ -352,7 +352,7 @@ static int on_loaded(sd_bus_message *message, void *userdata, sd_bus_error *ret_
  */
 static int watch(struct unit_run *run)
 {
-        sd_bus *bus = bus_connection_get(run->context->connection);
+        sd_bus *bus = bus_connection_get(run->hooks->connection);
 
         if (run->known || run->query != NULL)
                 return 0;
@@ -397,7 +397,7 @@ void unit_run_start(struct unit_run *run)
         char *reason = NULL;
 
         assert(unit_run_is_attached(run) && !run->begun && !run->over);
-        int r = bus_connection_open(run->context->connection, &reason);
+        int r = bus_connection_open(run->hooks->connection, &reason);
         if (r >= 0)
                 r = watch(run);
         if (r < 0) {
@@ -421,7 +421,7 @@ void unit_run_cancel(struct unit_run *run)
 
 /* ---- life ---- */
 
-struct unit_run *unit_run_new(const struct unit_context *context, const char *hook, const char *event_id,
+struct unit_run *unit_run_new(struct unit_hooks *hooks, const char *hook, const char *event_id,
                               const char *unit, bool held)
 {
         struct unit_run *run = memory_malloc(NULL, sizeof(*run));
@@ -429,7 +429,7 @@ struct unit_run *unit_run_new(const struct unit_context *context, const char *ho
         bool has_event = strstr(unit, escaped_id) != NULL;
 
         *run = (struct unit_run){
-                .context = context,
+                .hooks = hooks,
                 .hook = format_message("%s", hook),
                 .unit = format_message("%s", unit),
                 .has_event = has_event,
@@ -439,7 +439,8 @@ struct unit_run *unit_run_new(const struct unit_context *context, const char *ho
         };
         (void)snprintf(run->event_id, sizeof(run->event_id), "%s", event_id);
         /* Time in which the machine is suspended does not count. */
-        run->time_source = timer_new(context->event, CLOCK_MONOTONIC, USEC_PER_MSEC, on_time, run);
+        run->time_source = timer_new(hooks->event, CLOCK_MONOTONIC, USEC_PER_MSEC, on_time, run);
+        TAILQ_INSERT_TAIL(&hooks->all, run, entry);
         return run;
 }
 
@@ -449,6 +450,7 @@ struct unit_run *unit_run_free(struct unit_run *run)
                 return NULL;
 
         assert(!run->in_end);
+        TAILQ_REMOVE(&run->hooks->all, run, entry);
         unwatch(run);
         sd_bus_slot_unref(run->call);
         sd_event_source_disable_unref(run->time_source);

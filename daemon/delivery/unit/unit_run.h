@@ -14,9 +14,9 @@
 #define SYSTEMD_PATH      "/org/freedesktop/systemd1"
 #define MANAGER_INTERFACE "org.freedesktop.systemd1.Manager"
 
-/* What all of them share; borrowed. */
-struct unit_context {
-        sd_event *event;
+/* What all of them share. */
+struct unit_hooks {
+        sd_event *event; /* these three are borrowed */
         struct journal *journal;
         struct bus_connection *connection;
         struct event_files *files;
@@ -25,8 +25,11 @@ struct unit_context {
          * Called from the loop when an attempt, or a unit that was only followed, has ended: runs that are
          * done may be freed, and others may be started.
          */
-        void (*on_change)(void *userdata);
-        void *userdata;
+        void (*on_change)(struct unit_hooks *hooks);
+
+        struct bus_listener listener;
+        sd_bus_slot *job_removed; /* the match */
+        TAILQ_HEAD(, unit_run) all;
 };
 
 enum start_stage {
@@ -39,12 +42,11 @@ enum start_stage {
 /*
  * The use of one unit by one hook for one event: an attempt to start it, and its event files until it has
  * ended. It outlives its attempt while the unit may read the files, and while the next attempt has to learn
- * that the unit has succeeded after a timeout. Its owner only reads it, but for `entry`.
+ * that the unit has succeeded after a timeout. Others only read it, but for `entry`.
  */
 struct unit_run {
-        TAILQ_ENTRY(unit_run) entry; /* in the list of the owner */
-        struct unit_hooks *hooks;    /* the owner */
-        const struct unit_context *context;
+        TAILQ_ENTRY(unit_run) entry;
+        struct unit_hooks *hooks;
         char *hook; /* its name */
         char event_id[EVENT_ID_SIZE];
         char *unit;
@@ -79,10 +81,10 @@ static inline bool unit_run_is_attached(const struct unit_run *run)
 }
 
 /*
- * A run without an attempt. `held`: there are event files of an earlier daemon for the unit. Texts are
- * copied.
+ * A run without an attempt, the last one in the list. `held`: there are event files of an earlier daemon for
+ * the unit. Texts are copied.
  */
-struct unit_run *unit_run_new(const struct unit_context *context, const char *hook, const char *event_id,
+struct unit_run *unit_run_new(struct unit_hooks *hooks, const char *hook, const char *event_id,
                               const char *unit, bool held);
 
 /* Leaves the unit and its files alone. Accepts NULL, returns NULL. */

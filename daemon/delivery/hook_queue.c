@@ -33,11 +33,6 @@
 /* The same while the daemon is stopping, which takes seconds at most. */
 #define STOP_RETRY_US (200 * USEC_PER_MSEC)
 
-bool hook_queue_is_waiting(const struct hook_queue *queue)
-{
-        return queue->setup != NULL && backlog_is_waiting(&queue->backlog);
-}
-
 static bool has_unrecorded(const struct hook_queue *queue)
 {
         for (size_t i = 0; i < queue->count; i++)
@@ -143,19 +138,11 @@ void hook_queue_add(struct hook_queue *queue, const struct delivery *delivery)
 
 /* ---- attempts ---- */
 
-static void take_recorded(struct hook_queue *queue, struct attempt *attempt)
-{
-        if (!queue->unreadable) /* its event was read */
-                queue->read_failed = false;
-        if (attempt->result == ATTEMPT_RETRY && !attempt->dropped)
-                backlog_return(&queue->backlog, &attempt->delivery);
-        else
-                backlog_end(&queue->backlog, &attempt->delivery);
-}
-
 /* Returns whether it is over. */
 static bool take_attempt(struct hook_queue *queue, struct attempt *attempt)
 {
+        bool remains_due = true;
+
         switch (attempt->stage) {
         case ATTEMPT_READING:
         case ATTEMPT_READ:
@@ -176,13 +163,15 @@ static bool take_attempt(struct hook_queue *queue, struct attempt *attempt)
         case ATTEMPT_STOPPED:
                 break;
         case ATTEMPT_RECORDED:
-                take_recorded(queue, attempt);
-                return true;
+                if (!queue->unreadable) /* its event was read */
+                        queue->read_failed = false;
+                remains_due = attempt->result == ATTEMPT_RETRY;
+                break;
         }
-        if (attempt->dropped)
-                backlog_end(&queue->backlog, &attempt->delivery);
-        else
+        if (remains_due && !attempt->dropped)
                 backlog_return(&queue->backlog, &attempt->delivery);
+        else
+                backlog_end(&queue->backlog, &attempt->delivery);
         return true;
 }
 

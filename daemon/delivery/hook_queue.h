@@ -118,9 +118,6 @@ bool hook_queue_is_busy(const struct hook_queue *queue);
  */
 bool hook_queue_is_active(const struct hook_queue *queue);
 
-/* Whether deliveries are pending; never of a hook that is not configured. */
-bool hook_queue_is_waiting(const struct hook_queue *queue);
-
 /* Whether results of attempts cannot be recorded, or deliveries cannot be read. */
 bool hook_queue_has_state_error(const struct hook_queue *queue);
 

@@ -174,7 +174,9 @@ bool outbox_is_idle(const struct outbox *outbox)
         for (size_t i = 0; i < outbox->queue_count; i++) {
                 const struct hook_queue *queue = outbox->queues[i];
 
-                if (hook_queue_is_active(queue) || (waits_for_retries && hook_queue_is_waiting(queue)))
+                if (hook_queue_is_active(queue))
+                        return false;
+                if (waits_for_retries && queue->setup != NULL && backlog_is_waiting(&queue->backlog))
                         return false;
                 /* With `once`, a result that cannot be recorded is not waited for. */
                 if (!outbox->parts.once && queue->count > 0)
@@ -297,30 +299,15 @@ static int open_unit_hooks(struct outbox *outbox, const struct config *config)
         return 0;
 }
 
-/* What a configuration needs, made before the previous one is replaced. */
-struct hook_setups {
-        struct hook_setup **items; /* one for each of its hooks */
-        size_t count;
-};
-
-static void setups_clear(struct hook_setups *setups)
+/* What a configuration needs, made before the previous one is replaced: one for each of its hooks. */
+static int make_setups(struct outbox *outbox, struct config *config, struct hook_setup *ret_setups[])
 {
-        for (size_t i = 0; i < setups->count; i++)
-                hook_setup_unref(setups->items[i]);
-        free(setups->items);
-}
-
-static int make_setups(struct outbox *outbox, struct config *config, struct hook_setups *setups)
-{
-        setups->count = config->hook_count;
-        setups->items = memory_need(calloc(setups->count + 1, sizeof(struct hook_setup *)));
-
         int r = open_unit_hooks(outbox, config);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < config->hook_count; i++) {
                 int made = hook_setup_new(&outbox->context, outbox->unit_hooks, config, &config->hooks[i],
-                                          &setups->items[i]);
+                                          &ret_setups[i]);
                 if (made < 0 && r >= 0) /* the problems of the other hooks are logged, too */
                         r = made;
         }
@@ -345,37 +332,40 @@ static struct hook_queue *add_queue(struct outbox *outbox, const char *hook)
         return queue;
 }
 
-static void apply_setups(struct outbox *outbox, const struct config *config, struct hook_setups *setups,
-                         const struct outbox_load *load)
+static void apply(struct outbox *outbox, struct config *config, struct hook_setup *const setups[],
+                  const struct outbox_load *load)
 {
+        struct config *previous = outbox->parts.config;
+
         for (size_t i = 0; i < outbox->queue_count; i++)
                 if (config_find_hook(config, outbox->queues[i]->name) == NULL)
                         hook_queue_remove(outbox->queues[i]);
-        for (size_t i = 0; i < setups->count; i++) {
+        for (size_t i = 0; i < config->hook_count; i++) {
                 const char *hook = config->hooks[i].name;
                 struct hook_queue *queue = find_queue(outbox, hook);
 
                 if (queue == NULL)
                         queue = add_queue(outbox, hook);
-                hook_queue_configure(queue, setups->items[i], &load->hooks[i]);
+                hook_queue_configure(queue, setups[i], &load->hooks[i]);
         }
-}
-
-int outbox_reload(struct outbox *outbox, struct config *config, const struct outbox_load *load)
-{
-        CLEANUP(setups_clear) struct hook_setups setups = { .count = 0 };
-
-        assert(load->hook_count == config->hook_count);
-        int r = make_setups(outbox, config, &setups);
-        if (r < 0)
-                return r;
-        apply_setups(outbox, config, &setups, load);
-        struct config *previous = outbox->parts.config;
         outbox->parts.config = config_ref(config);
         config_free(previous);
         log_removed(outbox, load);
         wake(outbox);
-        return 0;
+}
+
+int outbox_reload(struct outbox *outbox, struct config *config, const struct outbox_load *load)
+{
+        struct hook_setup **setups = memory_need(calloc(config->hook_count + 1, sizeof(*setups)));
+
+        assert(load->hook_count == config->hook_count);
+        int r = make_setups(outbox, config, setups);
+        if (r >= 0)
+                apply(outbox, config, setups, load);
+        for (size_t i = 0; i < config->hook_count; i++)
+                hook_setup_unref(setups[i]);
+        free(setups);
+        return r;
 }
 
 int outbox_new(const struct outbox_parts *parts, const struct outbox_load *load, struct outbox **ret_outbox)

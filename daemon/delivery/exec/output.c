@@ -13,6 +13,7 @@
 #include "delivery/exec/output.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,11 +84,6 @@ static void warn(const struct output *output, const char *text)
                                output->fields.attempt, text);
 }
 
-static bool is_blank(char c)
-{
-        return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
-}
-
 /* Logs the first `size` bytes of the line. */
 static void log_line(struct output *output, size_t size)
 {
@@ -101,7 +97,7 @@ static void log_line(struct output *output, size_t size)
                         size -= 3;
                 }
         }
-        while (size > 0 && is_blank(line[size - 1]))
+        while (size > 0 && isspace((unsigned char)line[size - 1]))
                 size--;
         if (size == 0 || output->discarding)
                 return;

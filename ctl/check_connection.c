@@ -49,7 +49,7 @@ static char *proxy_address(const char *url)
         return address;
 }
 
-/* As the service does it: see http/http.c and http/http_tls.c. */
+/* As the service does it: see http/http.c. */
 static CURL *new_connection(const char *url, const char *authorities, char error[static CURL_ERROR_SIZE])
 {
         const bool is_plain = strncmp(url, "http:", 5) == 0;

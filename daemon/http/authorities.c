@@ -124,7 +124,7 @@ struct http_authorities *http_authorities_free(struct http_authorities *authorit
         return NULL;
 }
 
-const char *http_authorities_pem(const struct http_authorities *authorities, size_t *ret_size)
+char *http_authorities_pem(const struct http_authorities *authorities, size_t *ret_size)
 {
         char *pem = NULL;
 

@@ -22,6 +22,6 @@ struct http_authorities *http_authorities_free(struct http_authorities *authorit
 /* Whether both are the same certificates; NULL, those of the system, equals only NULL. */
 bool http_authorities_equal(const struct http_authorities *left, const struct http_authorities *right);
 
-/* The certificates in PEM, and whether nothing else is trusted. For clients. */
-const char *http_authorities_pem(const struct http_authorities *authorities, size_t *ret_size);
+/* The certificates in PEM, not to be changed, and whether nothing else is trusted. For clients. */
+char *http_authorities_pem(const struct http_authorities *authorities, size_t *ret_size);
 bool http_authorities_exclude_system(const struct http_authorities *authorities);

@@ -20,14 +20,15 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <openssl/x509_vfy.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 
+#include "http/authorities.h"
 #include "http/curl_loop.h"
 #include "http/http_response.h"
-#include "http/http_tls.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
 #include "util/timespan.h"
@@ -221,6 +222,21 @@ static int shortage_of(const struct http_request *request, enum http_outcome out
         return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ? error : 0;
 }
 
+/* Whether no authority that is trusted has signed the certificate. */
+static bool is_untrusted(const struct http_request *request, CURLcode code)
+{
+        long result = X509_V_OK;
+
+        if (code != CURLE_PEER_FAILED_VERIFICATION)
+                return false;
+        (void)curl_easy_getinfo(request->transfer.easy, CURLINFO_SSL_VERIFYRESULT, &result);
+        return result == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
+               result == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+               result == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE ||
+               result == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+               result == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT || result == X509_V_ERR_CERT_UNTRUSTED;
+}
+
 /* Whether the end shows that a kept connection does not work, and so, perhaps, all of them. */
 static bool is_suspicious(const struct http_request *request, enum http_outcome outcome)
 {
@@ -247,7 +263,7 @@ static void on_transfer_done(struct curl_transfer *transfer, CURLcode code)
                 .date_us = http_response_date(response),
                 .body_size = response->body_size,
                 .shortage = shortage_of(request, outcome, code),
-                .untrusted = http_tls_is_untrusted(request->transfer.easy, code),
+                .untrusted = is_untrusted(request, code),
                 .detail = http_response_detail(&request->response, outcome, &result),
                 .excerpt = response->excerpt,
                 .excerpt_size = response->excerpt_size,
@@ -274,6 +290,21 @@ static struct curl_slist *copy_headers(const char *const *lines)
         for (; lines != NULL && *lines != NULL; lines++)
                 list = memory_need(curl_slist_append(list, *lines));
         return list;
+}
+
+/* These, and those of the system unless they are excluded. NULL: those of the system. */
+static CURLcode set_authorities(CURL *easy, const struct http_authorities *authorities)
+{
+        struct curl_blob blob = { .flags = CURL_BLOB_NOCOPY };
+        CURLcode code = CURLE_OK;
+
+        if (authorities == NULL)
+                return CURLE_OK;
+        blob.data = http_authorities_pem(authorities, &blob.len);
+        SET(CURLOPT_CAINFO_BLOB, &blob);
+        if (http_authorities_exclude_system(authorities))
+                SET(CURLOPT_CAPATH, NULL);
+        return code;
 }
 
 /* A failure means that memory is short, or that libcurl was built without what is needed. */
@@ -305,7 +336,7 @@ static CURLcode set_options(struct http_request *request, const struct http_call
         if (plain)
                 SET(CURLOPT_PROXY, "");
         if (code == CURLE_OK)
-                code = http_tls_set_authorities(easy, client->authorities);
+                code = set_authorities(easy, client->authorities);
         SET(CURLOPT_HTTPHEADER, request->headers);
         if (call->username != NULL) {
                 SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);

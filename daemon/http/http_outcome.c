@@ -82,22 +82,9 @@ enum http_outcome http_outcome_from_curl(const struct http_curl_result *result)
  */
 static bool is_text_safe(const struct http_curl_result *result)
 {
-        if (result->sent)
-                return true;
-        switch (result->code) {
-        case CURLE_OPERATION_TIMEDOUT:
-        case CURLE_SSL_CONNECT_ERROR:
-        case CURLE_PEER_FAILED_VERIFICATION:
-        case CURLE_SSL_CERTPROBLEM:
-        case CURLE_SSL_CIPHER:
-        case CURLE_SSL_ISSUER_ERROR:
-        case CURLE_SSL_INVALIDCERTSTATUS:
-        case CURLE_SEND_ERROR:
-        case CURLE_RECV_ERROR:
-                return true;
-        default:
-                return false;
-        }
+        return result->sent || http_outcome_from_curl(result) == HTTP_TLS_FAILED ||
+               result->code == CURLE_OPERATION_TIMEDOUT || result->code == CURLE_SEND_ERROR ||
+               result->code == CURLE_RECV_ERROR;
 }
 
 const char *http_curl_result_to_string(const struct http_curl_result *result)

@@ -44,9 +44,8 @@ struct curl_loop {
         sd_event_source *timer_source;
         sd_event_source *wake_source; /* calls loop_run() once */
         bool in_libcurl;
-        bool running;       /* in loop_run() */
-        bool some_notified; /* a transfer is `notified` */
-        bool act_now;       /* libcurl's timer has expired, or is set to 0 */
+        bool running; /* in loop_run() */
+        bool act_now; /* libcurl's timer has expired, or is set to 0 */
         bool timer_changed;
         long timer_ms; /* what libcurl requested last; -1: no timer */
         struct transfer_list active;
@@ -54,15 +53,6 @@ struct curl_loop {
 };
 
 DEFINE_CLEANUP(struct curl_loop, curl_loop_unref)
-
-static struct curl_transfer *transfer_of(CURL *easy)
-{
-        struct curl_transfer *transfer = NULL;
-
-        if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer) != CURLE_OK)
-                return NULL;
-        return transfer;
-}
 
 /* ---- callbacks of libcurl: these only record ---- */
 
@@ -124,7 +114,8 @@ static void collect_ended(struct curl_loop *loop)
         while ((message = curl_multi_info_read(loop->multi, &left)) != NULL) {
                 if (message->msg != CURLMSG_DONE)
                         continue;
-                struct curl_transfer *transfer = transfer_of(message->easy_handle);
+                struct curl_transfer *transfer = NULL;
+                (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
                 assert(transfer != NULL);
                 transfer->code = message->data.result;
                 transfer->ended = true;
@@ -133,21 +124,24 @@ static void collect_ended(struct curl_loop *loop)
         }
 }
 
+static struct curl_transfer *first_notified(const struct curl_loop *loop)
+{
+        struct curl_transfer *transfer;
+
+        TAILQ_FOREACH(transfer, &loop->active, link)
+        {
+                if (transfer->notified)
+                        break;
+        }
+        return transfer;
+}
+
 /* Starts at the head after each call, since on_notify() may change the list. */
 static void notify_transfers(struct curl_loop *loop)
 {
-        while (loop->some_notified) {
-                struct curl_transfer *transfer;
+        struct curl_transfer *transfer;
 
-                TAILQ_FOREACH(transfer, &loop->active, link)
-                {
-                        if (transfer->notified)
-                                break;
-                }
-                if (transfer == NULL) {
-                        loop->some_notified = false;
-                        return;
-                }
+        while ((transfer = first_notified(loop)) != NULL) {
                 transfer->notified = false;
                 transfer->on_notify(transfer);
         }
@@ -275,7 +269,7 @@ void curl_loop_add(struct curl_loop *loop, struct curl_transfer *transfer)
                 memory_exhausted();
 
         transfer->loop = loop;
-        transfer->notified = transfer->ended = false;
+        transfer->ended = false;
         TAILQ_INSERT_TAIL(&loop->active, transfer, link);
         loop->references++;
         loop_wake(loop);
@@ -295,12 +289,6 @@ void curl_loop_remove(struct curl_transfer *transfer)
         /* This may have changed what libcurl waits for. */
         loop_wake(loop);
         curl_loop_unref(loop);
-}
-
-void curl_transfer_notify(struct curl_transfer *transfer)
-{
-        assert(transfer->loop != NULL);
-        transfer->notified = transfer->loop->some_notified = true;
 }
 
 /* ---- loops ---- */

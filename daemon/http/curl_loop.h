@@ -25,14 +25,17 @@ struct curl_transfer {
          */
         void (*on_done)(struct curl_transfer *transfer, CURLcode code);
 
-        /* Called from the event loop after curl_transfer_notify(). May call all functions below. */
+        /*
+         * Called from the event loop if a callback of libcurl, which must only record, has set `notified`,
+         * unless the transfer has ended by then. May call all functions below.
+         */
         void (*on_notify)(struct curl_transfer *transfer);
+        bool notified;
 
         /* Private to curl_loop.c. */
         struct curl_loop *loop; /* NULL: in none */
         CURLcode code;          /* how it ended */
-        bool notified;
-        bool ended; /* in `ended` of the loop, else in `active` */
+        bool ended;             /* in `ended` of the loop, else in `active` */
         TAILQ_ENTRY(curl_transfer) link;
 };
 
@@ -54,9 +57,3 @@ void curl_loop_add(struct curl_loop *loop, struct curl_transfer *transfer);
 
 /* Removes a transfer without calling on_done(), if it is in a loop. Must not be called from libcurl. */
 void curl_loop_remove(struct curl_transfer *transfer);
-
-/*
- * Has on_notify() called when libcurl has returned, unless the transfer has ended by then. This is how a
- * callback of libcurl, which must only record, causes an action. The transfer must be in a loop.
- */
-void curl_transfer_notify(struct curl_transfer *transfer);

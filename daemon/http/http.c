@@ -130,7 +130,7 @@ static int on_curl_ready(void *userdata, char *remote, char *local, int remote_p
         struct http_request *request = userdata;
 
         if (!request->sending && request->on_sent != NULL && is_connection_kept(request))
-                curl_transfer_notify(&request->transfer);
+                request->transfer.notified = true;
         request->sending = true;
         (void)curl_easy_setopt(request->transfer.easy, CURLOPT_FRESH_CONNECT, 1L);
         return CURL_PREREQFUNC_OK;

@@ -242,8 +242,8 @@ static bool is_suspicious(const struct http_request *request, enum http_outcome 
 {
         if (!request->sending || !is_connection_kept(request))
                 return false;
-        return outcome == HTTP_TIMED_OUT ||
-               (outcome == HTTP_BROKEN && !http_response_has_begun(&request->response));
+        bool has_begun = request->response.head_begun || request->response.head_invalid;
+        return outcome == HTTP_TIMED_OUT || (outcome == HTTP_BROKEN && !has_begun);
 }
 
 static void on_transfer_done(struct curl_transfer *transfer, CURLcode code)

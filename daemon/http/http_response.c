@@ -2,7 +2,8 @@
 
 /*
  * Receives a response: checks its status line, passes on the body of a 2xx one, and keeps the beginning
- * of any other as an excerpt.
+ * of any other as an excerpt. Status lines and Retry-After are parsed here, since libcurl's releases do so
+ * differently.
  *
  * The body is counted as it leaves the decoder, since CURLOPT_MAXFILESIZE limits neither chunked nor
  * compressed bodies.
@@ -15,12 +16,38 @@
 #include <time.h>
 
 #include "http/http_proxy.h"
+#include "util/timespan.h"
 
 /* An error page up to this size is read to its end, so that the connection can be reused. */
 #define ERROR_PAGE_MAX (64 * 1024)
 
 /* Header lines, all together. */
 #define HEAD_MAX ((size_t)256 * 1024)
+
+#define VERSION_SIZE (sizeof("HTTP/1.1") - 1)
+
+static bool is_digit(char byte)
+{
+        return byte >= '0' && byte <= '9';
+}
+
+static bool is_line_end(char byte)
+{
+        return byte == '\r' || byte == '\n';
+}
+
+bool http_line_is_valid(const char *line, size_t size)
+{
+        const char *digits = line + VERSION_SIZE + 1;
+
+        if (size < strlen("HTTP/") || strncasecmp(line, "HTTP/", strlen("HTTP/")) != 0)
+                return true;
+        if (size < VERSION_SIZE + 5 || line[VERSION_SIZE] != ' ' ||
+            (memcmp(line, "HTTP/1.1", VERSION_SIZE) != 0 && memcmp(line, "HTTP/1.0", VERSION_SIZE) != 0))
+                return false;
+        return digits[0] >= '1' && digits[0] <= '9' && is_digit(digits[1]) && is_digit(digits[2]) &&
+               (digits[3] == ' ' || is_line_end(digits[3]));
+}
 
 int http_response_status(const struct http_response *response)
 {
@@ -101,11 +128,6 @@ CURLcode http_response_attach(struct http_response *response, CURL *easy)
         return curl_easy_setopt(easy, CURLOPT_WRITEDATA, response);
 }
 
-bool http_response_has_begun(const struct http_response *response)
-{
-        return http_response_status(response) != 0 || response->head_invalid;
-}
-
 enum http_outcome http_response_finish(struct http_response *response, const struct http_curl_result *result)
 {
         if (response->head_invalid)
@@ -164,6 +186,41 @@ const char *http_response_detail(struct http_response *response, enum http_outco
         return proxy != NULL ? proxy : http_curl_result_to_string(result);
 }
 
+/* -1: not a valid date. */
+static time_t date_parse(const char *value)
+{
+        static const char form[] = "%a, %d %b %Y %H:%M:%S GMT";
+        struct tm parts = { .tm_sec = 0 };
+        char again[sizeof("Sun, 06 Nov 1994 08:49:37 GMT")];
+
+        const char *end = strptime(value, form, &parts);
+        if (end == NULL || *end != '\0')
+                return -1;
+        time_t date = timegm(&parts);
+        /* strptime() accepts other spellings, and days that do not exist; the day of the week does not
+         * matter. */
+        if (strftime(again, sizeof(again), form, &parts) == 0 || strcmp(again + 3, value + 3) != 0)
+                return -1;
+        return date;
+}
+
+uint64_t http_retry_after_parse(const char *value, time_t now)
+{
+        static const uint64_t seconds_max = USEC_PER_DAY / USEC_PER_SEC;
+        size_t digits = strspn(value, "0123456789");
+        uint64_t seconds = 0;
+
+        if (digits > 0 && value[digits] == '\0') {
+                for (; *value != '\0' && seconds < seconds_max; value++)
+                        seconds = seconds * 10 + (uint64_t)(*value - '0');
+        } else {
+                time_t date = date_parse(value);
+                seconds = date > now ? (uint64_t)date - (uint64_t)now : 0;
+        }
+
+        return (seconds < seconds_max ? seconds : seconds_max) * USEC_PER_SEC;
+}
+
 /* That of the final response, not of an interim one or a trailer. The last header counts. */
 uint64_t http_response_retry_after(const struct http_response *response)
 {
@@ -183,5 +240,5 @@ uint64_t http_response_date(const struct http_response *response)
         if (curl_easy_header(response->easy, "Date", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
                 return 0;
         time_t date = curl_getdate(header->value, NULL);
-        return date > 0 ? (uint64_t)date * UINT64_C(1000000) : 0;
+        return date > 0 ? (uint64_t)date * USEC_PER_SEC : 0;
 }

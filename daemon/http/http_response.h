@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
-#include "http/http_header.h"
 #include "http/http_outcome.h"
 
 #define HTTP_DETAIL_SIZE 360
@@ -40,9 +40,6 @@ CURLcode http_response_attach(struct http_response *response, CURL *easy);
 /* The status; 0: none yet, or an invalid one. */
 int http_response_status(const struct http_response *response);
 
-/* Whether a line was received. */
-bool http_response_has_begun(const struct http_response *response);
-
 /* To be called once at the end of the transfer. Returns how the request ended. */
 enum http_outcome http_response_finish(struct http_response *response, const struct http_curl_result *result);
 
@@ -57,3 +54,17 @@ uint64_t http_response_date(const struct http_response *response);
 
 /* The time from now in microseconds, or HTTP_RETRY_NONE. */
 uint64_t http_response_retry_after(const struct http_response *response);
+
+/*
+ * Checks a line of the head of a response, including its line ending. A status line must be HTTP/1.0 or
+ * HTTP/1.1, a blank and three digits, followed by a blank or the line ending; any other line is valid.
+ * libcurl takes a status line whose version it does not know for HTTP/1.0 with status 200.
+ */
+bool http_line_is_valid(const char *line, size_t size);
+
+/*
+ * Parses the value of Retry-After: seconds (digits only), or a date in the preferred format of RFC 9110
+ * ("Sun, 06 Nov 1994 08:49:37 GMT"). Returns the time from `now` in microseconds, at most a day; 0 for 0
+ * seconds, a date in the past, or an invalid value.
+ */
+uint64_t http_retry_after_parse(const char *value, time_t now);

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "http/http_header.h"
+#include "http/http_response.h"
 #include "util/timespan.h"
 
 /* Sun, 06 Nov 1994 08:49:37 GMT */

@@ -190,6 +190,7 @@ int session_new(const struct session_parts *parts, struct session **ret_session)
                 .now = clock_process_us,
         };
         const struct token_callbacks callbacks = { .on_result = on_token_answer,
+                                                   .on_request = on_spend,
                                                    .on_response = on_response,
                                                    .userdata = session };
         r = token_new(parts->client, &settings, &callbacks, stored.access_token != NULL ? &stored : NULL,
@@ -242,7 +243,7 @@ uint64_t session_renew_in(const struct session *session)
 void session_renew(struct session *session)
 {
         token_store_retry(session->store);
-        token_renew(session->token, on_spend);
+        token_renew(session->token);
 }
 
 /* ---- logins ---- */

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "nexudus/html_page.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -29,6 +28,15 @@ void explain(char explanation[static EXPLANATION_SIZE], const char *format, ...)
         (void)vsnprintf(explanation, EXPLANATION_SIZE, format, arguments);
         va_end(arguments);
         text_strip_full_stop(explanation);
+}
+
+bool is_html_page(const struct http_end *end)
+{
+        size_t start = 0;
+
+        while (start < end->excerpt_size && strchr(" \t\r\n", end->excerpt[start]) != NULL)
+                start++;
+        return start < end->excerpt_size && end->excerpt[start] == '<';
 }
 
 static bool excerpt_contains(const struct http_end *end, const char *needle, size_t size)

@@ -27,6 +27,9 @@ struct response_class classify_failure(const struct http_end *end, const char *c
 /* The class alone; FAILURE_UNEXPECTED for a complete 2xx response. */
 enum failure failure_of_end(const struct http_end *end);
 
+/* Whether the body of a response that is no success begins as an HTML page, which the API does not send. */
+bool is_html_page(const struct http_end *end);
+
 /* Formats an explanation, cut to its size. */
 void explain(char explanation[static EXPLANATION_SIZE], const char *format, ...)
         __attribute__((format(printf, 2, 3)));

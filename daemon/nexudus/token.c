@@ -52,7 +52,6 @@ struct token {
 
         /* While a request is in flight. */
         struct http_request *http;
-        void (*spend)(void *userdata);
         uint64_t requested_us;
         enum token_grant grant;
         char *form;
@@ -123,13 +122,6 @@ struct token *token_free(struct token *token)
 
 /* ---- the tokens in use ---- */
 
-static uint64_t add_saturating(uint64_t left, uint64_t right)
-{
-        uint64_t sum;
-
-        return __builtin_add_overflow(left, right, &sum) ? UINT64_MAX : sum;
-}
-
 const char *token_current(const struct token *token, uint64_t now_us)
 {
         return now_us < token_expires_at(token) ? token->tokens.access_token : NULL;
@@ -137,16 +129,11 @@ const char *token_current(const struct token *token, uint64_t now_us)
 
 uint64_t token_renew_at(const struct token *token)
 {
-        const struct tokens *tokens = &token->tokens;
-        uint64_t ahead = tokens->lifetime_us / 10;
+        uint64_t expires_us = token_expires_at(token);
 
-        if (tokens->access_token == NULL)
-                return 0;
-        if (tokens->lifetime_us == 0)
-                return UINT64_MAX;
-        if (ahead > RENEW_AHEAD_MAX_US)
-                ahead = RENEW_AHEAD_MAX_US;
-        return add_saturating(tokens->obtained_us, tokens->lifetime_us - ahead);
+        if (expires_us == 0 || expires_us == UINT64_MAX)
+                return expires_us;
+        return expires_us - time_earlier(token->tokens.lifetime_us / 10, RENEW_AHEAD_MAX_US);
 }
 
 uint64_t token_expires_at(const struct token *token)
@@ -155,15 +142,14 @@ uint64_t token_expires_at(const struct token *token)
 
         if (tokens->access_token == NULL)
                 return 0;
-        return tokens->lifetime_us > 0 ? add_saturating(tokens->obtained_us, tokens->lifetime_us)
-                                       : UINT64_MAX;
+        return tokens->lifetime_us > 0 ? tokens->obtained_us + tokens->lifetime_us : UINT64_MAX;
 }
 
 uint64_t token_refresh_expires_at(const struct token *token)
 {
         if (token->tokens.refresh_token == NULL)
                 return 0;
-        return add_saturating(token->tokens.obtained_us, REFRESH_LIFETIME_US);
+        return token->tokens.obtained_us + REFRESH_LIFETIME_US;
 }
 
 bool token_can_renew(const struct token *token, uint64_t now_us)
@@ -286,19 +272,17 @@ static void send_request(struct token *token, enum token_grant grant, const char
                 .on_end = on_end,
                 .userdata = token,
         };
-        if (token->spend != NULL)
-                token->spend(token->callbacks.userdata);
+        token->callbacks.on_request(token->callbacks.userdata);
         token->http = http_start(token->client, &call);
 }
 
-void token_renew(struct token *token, void (*spend)(void *userdata))
+void token_renew(struct token *token)
 {
         uint64_t now_us = token->now();
         enum token_grant grant = TOKEN_BY_LOGIN;
         const char *refresh_token = NULL;
 
         assert(!token->stopped && !token_is_busy(token) && token_can_renew(token, now_us));
-        token->spend = spend;
         if (token->login == NULL) {
                 refresh_token = refresh_token_at(token, now_us);
                 grant = refresh_token != NULL ? TOKEN_BY_REFRESH : TOKEN_BY_PASSWORD;
@@ -315,9 +299,8 @@ void token_stop(struct token *token)
 /* ---- responses ---- */
 
 /* Parses the body, of which an error response has only the excerpt, and classifies the response. */
-static enum token_verdict read_response(struct token *token, const struct http_end *end,
-                                        struct token_body *body, bool *ret_code_may_help,
-                                        char explanation[static TOKEN_EXPLANATION_SIZE])
+static struct token_result read_response(const struct token *token, const struct http_end *end,
+                                         struct token_body *body, char explanation[static EXPLANATION_SIZE])
 {
         bool is_success = http_status_is_success(end->status);
         int r = is_success ? token_body_parse(token->body, token->body_size, false, body)
@@ -329,10 +312,8 @@ static enum token_verdict read_response(struct token *token, const struct http_e
                 .grant = token->grant,
                 .has_code = token->login_has_code,
         };
-        enum token_verdict verdict = token_classify(&response, explanation);
 
-        *ret_code_may_help = verdict == TOKEN_REFUSED && token_code_may_help(&response);
-        return verdict;
+        return token_classify(&response, explanation);
 }
 
 /* Puts the tokens of a valid body in use. */
@@ -366,52 +347,31 @@ static enum failure failure_of(enum token_verdict verdict, const struct http_end
         return failure_of_end(end);
 }
 
-static void report_response(const struct token *token, enum token_verdict verdict, const struct http_end *end)
-{
-        if (token->callbacks.on_response != NULL)
-                token->callbacks.on_response(token->callbacks.userdata, failure_of(verdict, end),
-                                             token->now() - token->requested_us);
-}
-
-/* Ends a renewal. The token may have been freed when this returns. */
-static void report_result(struct token *token, enum token_verdict verdict, bool code_may_help,
-                          uint64_t retry_after_us, const char *explanation)
-{
-        const struct token_result result = {
-                .verdict = verdict,
-                .grant = token->grant,
-                .code_may_help = code_may_help,
-                .retry_after_us = retry_after_us,
-                .explanation = explanation,
-                .tokens = verdict == TOKEN_OBTAINED ? &token->tokens : NULL,
-        };
-
-        token->callbacks.on_result(token->callbacks.userdata, &result);
-}
-
 static void on_end(void *userdata, const struct http_end *end)
 {
         struct token *token = userdata;
         struct token_body body = TOKEN_BODY_NULL;
-        char explanation[TOKEN_EXPLANATION_SIZE];
+        char explanation[EXPLANATION_SIZE];
 
         token->http = NULL;
-        bool code_may_help = false;
-        enum token_verdict verdict = read_response(token, end, &body, &code_may_help, explanation);
-        report_response(token, verdict, end);
-        if (verdict == TOKEN_OBTAINED)
+        struct token_result result = read_response(token, end, &body, explanation);
+        token->callbacks.on_response(token->callbacks.userdata, failure_of(result.verdict, end),
+                                     token->now() - token->requested_us);
+        if (result.verdict == TOKEN_OBTAINED) {
                 accept_tokens(token, &body);
+                result.tokens = &token->tokens;
+        }
         token_body_clear(&body);
         request_clear(token);
 
         /* A 2xx has used up the refresh token even if the body has no new one. */
-        bool is_used_up = http_status_is_success(end->status) && verdict == TOKEN_UNREACHABLE;
-        bool is_refused_refresh = token->grant == TOKEN_BY_REFRESH && verdict == TOKEN_REFUSED;
+        bool is_used_up = http_status_is_success(end->status) && result.verdict == TOKEN_UNREACHABLE;
+        bool is_refused_refresh = token->grant == TOKEN_BY_REFRESH && result.verdict == TOKEN_REFUSED;
         if (is_refused_refresh || (token->grant == TOKEN_BY_REFRESH && is_used_up))
                 drop_refresh_token(token);
         if (is_refused_refresh && !token->stopped && token->password != NULL) {
                 send_request(token, TOKEN_BY_PASSWORD, NULL, token->now());
                 return;
         }
-        report_result(token, verdict, code_may_help, end->retry_after_us, explanation);
+        token->callbacks.on_result(token->callbacks.userdata, &result); /* may free the token */
 }

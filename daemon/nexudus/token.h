@@ -6,7 +6,6 @@
 
 #include "http/http.h"
 #include "model/failure.h"
-#include "nexudus/token_result.h"
 #include "nexudus/tokens.h"
 
 /*
@@ -38,7 +37,13 @@ struct token_callbacks {
          */
         void (*on_result)(void *userdata, const struct token_result *result);
 
-        /* An HTTP request of a renewal has ended, before that; NULL: not wanted. */
+        /*
+         * An HTTP request of a renewal is about to be sent, for the rate limiter: once from within
+         * token_renew(), and once from the event loop if the password follows.
+         */
+        void (*on_request)(void *userdata);
+
+        /* It has ended, before on_result(). */
         void (*on_response)(void *userdata, enum failure failure, uint64_t duration_us);
         void *userdata;
 };
@@ -101,11 +106,8 @@ bool token_has_login(const struct token *token);
  * login if there is one; by the refresh token if it may still be valid; otherwise by the password. If the
  * refresh token is refused, the password follows within the same renewal, if there is one, so on_result() is
  * called once. The current access token stays in use meanwhile, and the refresh token if a login is refused.
- *
- * `spend` (may be NULL) is called with the callbacks' userdata before each HTTP request, for the rate
- * limiter: once from within this function, and once from the event loop if the password follows.
  */
-void token_renew(struct token *token, void (*spend)(void *userdata));
+void token_renew(struct token *token);
 
 /*
  * Sends no further request. One that is in flight continues, so that its tokens are not lost if the response

@@ -9,28 +9,13 @@
 
 #include "nexudus/token_error.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "nexudus/html_page.h"
-#include "nexudus/tokens.h"
 #include "util/text.h"
 
 /* ---- explanations ---- */
-
-/* Appends to the explanation. */
-__attribute__((format(printf, 2, 3))) static void explain(char explanation[static TOKEN_EXPLANATION_SIZE],
-                                                          const char *format, ...)
-{
-        size_t size = strlen(explanation);
-        va_list arguments;
-
-        va_start(arguments, format);
-        (void)vsnprintf(explanation + size, TOKEN_EXPLANATION_SIZE - size, format, arguments);
-        va_end(arguments);
-}
 
 static bool error_is(const struct token_response *response, const char *code)
 {
@@ -38,19 +23,22 @@ static bool error_is(const struct token_response *response, const char *code)
                strncasecmp(text_or_empty(&response->body->error), code, strlen(code)) == 0;
 }
 
-/* Only codes of RFC 6749 are shown: a server may echo what it was sent, with the password. */
-static void explain_code(const struct token_response *response,
-                         char explanation[static TOKEN_EXPLANATION_SIZE])
+/*
+ * Appends the code of the error. Only those of RFC 6749 are shown: a server may echo what it was sent, with
+ * the password.
+ */
+static void append_code(const struct token_response *response, char explanation[static EXPLANATION_SIZE])
 {
         static const char *const codes[] = { "invalid_request",        "invalid_client",
                                              "invalid_grant",          "unauthorized_client",
                                              "access_denied",          "unsupported_grant_type",
                                              "invalid_scope",          "server_error",
                                              "temporarily_unavailable" };
+        size_t size = strlen(explanation);
 
         for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
                 if (error_is(response, codes[i]))
-                        explain(explanation, " (%s)", codes[i]);
+                        (void)snprintf(explanation + size, EXPLANATION_SIZE - size, " (%s)", codes[i]);
 }
 
 /* ---- refusals ---- */
@@ -62,7 +50,7 @@ static bool is_server_error(const struct token_response *response)
 }
 
 static enum token_verdict verdict_of_refusal(const struct token_response *response,
-                                             char explanation[static TOKEN_EXPLANATION_SIZE])
+                                             char explanation[static EXPLANATION_SIZE])
 {
         int status = response->end->status;
 
@@ -72,7 +60,7 @@ static enum token_verdict verdict_of_refusal(const struct token_response *respon
         }
         if (is_server_error(response)) {
                 explain(explanation, "HTTP %d", status);
-                explain_code(response, explanation);
+                append_code(response, explanation);
                 return TOKEN_UNREACHABLE;
         }
         if (response->grant == TOKEN_BY_REFRESH) {
@@ -93,11 +81,15 @@ static enum token_verdict verdict_of_refusal(const struct token_response *respon
                 explain(explanation, "HTTP %d without a reason", status);
                 return TOKEN_UNREACHABLE;
         }
-        explain_code(response, explanation);
+        append_code(response, explanation);
         return TOKEN_REFUSED;
 }
 
-bool token_code_may_help(const struct token_response *response)
+/*
+ * Whether a login may have been refused because the account requires a second factor, whose code was not
+ * sent. Refusals do not tell that apart from a wrong password.
+ */
+static bool code_may_help(const struct token_response *response)
 {
         return response->grant == TOKEN_BY_LOGIN && !response->has_code &&
                !error_is(response, "unsupported_grant_type") && !error_is(response, "invalid_client") &&
@@ -107,25 +99,27 @@ bool token_code_may_help(const struct token_response *response)
 /* ---- status and document ---- */
 
 static enum token_verdict verdict_of_status(const struct token_response *response,
-                                            char explanation[static TOKEN_EXPLANATION_SIZE])
+                                            char explanation[static EXPLANATION_SIZE])
 {
         const struct http_end *end = response->end;
 
         if (end->status == 409 || end->status == 429 || end->retry_after_us != HTTP_RETRY_NONE) {
                 explain(explanation, "HTTP %d, throttled", end->status);
-                explain_code(response, explanation);
+                append_code(response, explanation);
                 return TOKEN_THROTTLED;
         }
         if (end->status == 400 || end->status == 401 || end->status == 403)
                 return verdict_of_refusal(response, explanation);
 
-        explain(explanation, "HTTP %d", end->status);
         if (end->status >= 300 && end->status < 400)
                 explain(explanation,
-                        ": redirects are not followed, to protect the credentials; check base_url");
+                        "HTTP %d: redirects are not followed, to protect the credentials; check base_url",
+                        end->status);
         else if (end->status < 500)
-                explain(explanation, ", unexpected for a sign-in; check base_url");
-        explain_code(response, explanation);
+                explain(explanation, "HTTP %d, unexpected for a sign-in; check base_url", end->status);
+        else
+                explain(explanation, "HTTP %d", end->status);
+        append_code(response, explanation);
         return TOKEN_UNREACHABLE;
 }
 
@@ -136,7 +130,7 @@ static bool is_bearer(const struct text *type)
 }
 
 static enum token_verdict verdict_of_document(const struct token_response *response,
-                                              char explanation[static TOKEN_EXPLANATION_SIZE])
+                                              char explanation[static EXPLANATION_SIZE])
 {
         const struct token_body *body = response->body;
         int status = response->end->status;
@@ -168,12 +162,11 @@ static enum token_verdict verdict_of_document(const struct token_response *respo
         return TOKEN_OBTAINED;
 }
 
-enum token_verdict token_classify(const struct token_response *response,
-                                  char explanation[static TOKEN_EXPLANATION_SIZE])
+static enum token_verdict verdict_of(const struct token_response *response,
+                                     char explanation[static EXPLANATION_SIZE])
 {
         const struct http_end *end = response->end;
 
-        *explanation = '\0';
         switch (end->outcome) {
         case HTTP_ANSWERED:
                 if (http_status_is_success(end->status))
@@ -194,4 +187,18 @@ enum token_verdict token_classify(const struct token_response *response,
         }
         explain(explanation, "%s (%s)", http_outcome_to_string(end->outcome), end->detail);
         return TOKEN_UNREACHABLE;
+}
+
+struct token_result token_classify(const struct token_response *response,
+                                   char explanation[static EXPLANATION_SIZE])
+{
+        enum token_verdict verdict = verdict_of(response, explanation);
+
+        return (struct token_result){
+                .verdict = verdict,
+                .grant = response->grant,
+                .code_may_help = verdict == TOKEN_REFUSED && code_may_help(response),
+                .retry_after_us = response->end->retry_after_us,
+                .explanation = explanation,
+        };
 }

@@ -2,15 +2,13 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "http/http.h"
+#include "nexudus/classification.h"
 #include "nexudus/token_body.h"
-#include "nexudus/token_result.h"
+#include "nexudus/tokens.h"
 
 /* Classifies responses to POST /api/token. Pure. */
-
-#define TOKEN_EXPLANATION_SIZE 1024
 
 struct token_response {
         const struct http_end *end;
@@ -20,15 +18,9 @@ struct token_response {
 };
 
 /*
- * Returns the verdict with an explanation of one line. TOKEN_OBTAINED: the body
- * has a valid access token. TOKEN_REFUSED of a refresh: this refresh token is invalid; try the password.
- * Of the body nothing is shown but a known error code.
+ * Returns the result, without the tokens, with an explanation of one line. TOKEN_OBTAINED: the body has a
+ * valid access token. TOKEN_REFUSED of a refresh: this refresh token is invalid; try the password. Of the
+ * body nothing is shown but a known error code.
  */
-enum token_verdict token_classify(const struct token_response *response,
-                                  char explanation[static TOKEN_EXPLANATION_SIZE]);
-
-/*
- * TOKEN_REFUSED: whether the reason may be that the account requires a second factor, whose code was not
- * sent. Refusals do not tell that apart from a wrong password.
- */
-bool token_code_may_help(const struct token_response *response);
+struct token_result token_classify(const struct token_response *response,
+                                   char explanation[static EXPLANATION_SIZE]);

@@ -88,7 +88,7 @@ static void check_body(const struct token_body *whole, const char *body, size_t 
 
 static void check_classification(int status, enum token_grant grant, const char *body, size_t size)
 {
-        char explanation[TOKEN_EXPLANATION_SIZE];
+        char explanation[EXPLANATION_SIZE];
         struct token_body parsed = TOKEN_BODY_NULL;
         size_t excerpt_size = status == 200 ? 0 : size < EXCERPT_MAX ? size : EXCERPT_MAX;
         const struct http_end end = {
@@ -107,9 +107,9 @@ static void check_classification(int status, enum token_grant grant, const char 
                 .grant = grant,
         };
 
-        enum token_verdict verdict = token_classify(&response, explanation);
+        enum token_verdict verdict = token_classify(&response, explanation).verdict;
         check(verdict != TOKEN_OBTAINED || status == 200);
-        check(*explanation != '\0' && strlen(explanation) < TOKEN_EXPLANATION_SIZE - 1);
+        check(*explanation != '\0' && strlen(explanation) < EXPLANATION_SIZE - 1);
         check(strstr(explanation, password) == NULL);
         for (const char *c = explanation; *c != '\0'; c++)
                 check((unsigned char)*c >= ' ' && *c != 0x7f);

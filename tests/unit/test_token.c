@@ -145,7 +145,7 @@ static void test_stop(void **state)
                 request_count = 0;
                 script[0] = refused ? REPLY("400 Bad Request", .body = REFUSED)
                                     : REPLY("200 OK", .body = GOOD("acc-1", "ref-1"));
-                token_renew(token, noted_spend);
+                token_renew(token);
                 token_stop(token);
                 loop_until(fixture->event, &notes.results, 1);
                 loop_settle(fixture->event);
@@ -223,10 +223,10 @@ static void test_renew_in_callback(void **state)
         script[0] = REPLY("503 No", .body = "");
         script[1] = REPLY("200 OK", .body = GOOD("acc-1", "ref-1"));
         notes.renew_in_result = token;
-        token_renew(token, NULL);
+        token_renew(token);
         loop_until(fixture->event, &notes.results, 2);
         assert_int_equal(notes.verdict, TOKEN_OBTAINED);
-        assert_int_equal(notes.spends, 1); /* the first renewal had no handler */
+        assert_int_equal(notes.spends, 2);
         token_free(token);
 }
 
@@ -240,7 +240,7 @@ static void test_free_in_callback(void **state)
         request_count = 0;
         script[0] = REPLY("200 OK", .body = GOOD("acc-1", "ref-1"));
         notes.free_in_result = &token;
-        token_renew(token, NULL);
+        token_renew(token);
         loop_until(fixture->event, &notes.results, 1);
         loop_settle(fixture->event);
         assert_null(token);
@@ -255,7 +255,7 @@ static void test_free_while_busy(void **state)
         fixture->handler = on_request;
         request_count = 0;
         script[0] = REPLY("200 OK", .body = GOOD("acc-1", "ref-1"));
-        token_renew(token, noted_spend);
+        token_renew(token);
         assert_null(token_free(token));
         loop_settle(fixture->event);
         assert_int_equal(notes.results, 0);

@@ -67,7 +67,7 @@ static inline void noted_result(void *userdata, const struct token_result *resul
                 struct token *token = notes->renew_in_result;
                 notes->renew_in_result = NULL;
                 assert_false(token_is_busy(token));
-                token_renew(token, noted_spend);
+                token_renew(token);
         }
         if (notes->free_in_result != NULL)
                 *notes->free_in_result = token_free(*notes->free_in_result);
@@ -103,6 +103,7 @@ static inline int token_make(struct http_client *client, const char *base_url, s
         };
         const struct token_callbacks callbacks = {
                 .on_result = noted_result,
+                .on_request = noted_spend,
                 .on_response = noted_response,
                 .userdata = notes,
         };

@@ -51,7 +51,7 @@ static inline void renew(struct http_fixture *fixture, struct token *token, stru
         request_count = 0;
         script[0] = first;
         script[1] = second;
-        token_renew(token, noted_spend);
+        token_renew(token);
         assert_true(token_is_busy(token));
         loop_until(fixture->event, &notes->results, goal);
         loop_settle(fixture->event);

@@ -242,37 +242,18 @@ static struct nexudus_request *request_start(struct nexudus_request *request, co
         return request;
 }
 
-/* Digits of UINT64_MAX. */
-#define DIGITS_MAX 20
-
-/* Returns the end of the output, which is not terminated. */
-static char *write_number(char *at, uint64_t number)
+/* The URL of a batch. malloc()ed. */
+static char *batch_url(const struct nexudus *nexudus, const uint64_t *ids, size_t count)
 {
-        char digits[DIGITS_MAX], *first = digits + sizeof(digits);
-
-        do
-                *--first = (char)('0' + number % 10);
-        while ((number /= 10) > 0);
-        return mempcpy(at, first, (size_t)(digits + sizeof(digits) - first));
-}
-
-/* The ids between `before` and `behind`, with commas. Written by hand, since it is part of every poll. */
-static char *jobs_url(const struct nexudus *nexudus, const char *before, const uint64_t *ids, size_t count,
-                      const char *behind)
-{
-        size_t base_size = strlen(nexudus->base_url), before_size = strlen(before);
-        char *url =
-                memory_malloc(NULL, base_size + before_size + count * (DIGITS_MAX + 1) + strlen(behind) + 1);
-        char *end = mempcpy(mempcpy(url, nexudus->base_url, base_size), before, before_size);
+        char list[NEXUDUS_IDS_MAX + 1] = "";
+        size_t size = 0;
 
         for (size_t i = 0; i < count; i++) {
-                if (i > 0)
-                        *end++ = ',';
-                end = write_number(end, ids[i]);
+                size += (size_t)snprintf(list + size, sizeof(list) - size, "%s%" PRIu64, i > 0 ? "," : "",
+                                         ids[i]);
+                assert(size < sizeof(list));
         }
-        assert((size_t)(end - url) - base_size - before_size <= NEXUDUS_IDS_MAX);
-        (void)memcpy(end, behind, strlen(behind) + 1);
-        return url;
+        return format_message("%s" JOBS_PATH "/?id=%%5B%s%%5D", nexudus->base_url, list);
 }
 
 static struct nexudus_request *request_new(struct nexudus *nexudus, enum record_shape shape,
@@ -292,7 +273,7 @@ static struct nexudus_request *request_new(struct nexudus *nexudus, enum record_
 struct nexudus_request *nexudus_get_job(struct nexudus *nexudus, uint64_t id, nexudus_handler on_response,
                                         void *userdata)
 {
-        CLEANUP(cleanup_free) char *url = jobs_url(nexudus, JOBS_PATH "/", &id, 1, "");
+        CLEANUP(cleanup_free) char *url = format_message("%s" JOBS_PATH "/%" PRIu64, nexudus->base_url, id);
         struct nexudus_request *request = request_new(nexudus, RECORD_SHAPE_OBJECT, on_response, userdata);
         request->id = id;
         return request_start(request, url, 1);
@@ -302,8 +283,7 @@ struct nexudus_request *nexudus_get_jobs(struct nexudus *nexudus, const struct n
                                          nexudus_handler on_response, void *userdata)
 {
         assert(batch->count > 0 && batch->on_row != NULL);
-        CLEANUP(cleanup_free)
-        char *url = jobs_url(nexudus, JOBS_PATH "/?id=%5B", batch->ids, batch->count, "%5D");
+        CLEANUP(cleanup_free) char *url = batch_url(nexudus, batch->ids, batch->count);
 
         struct nexudus_request *request = request_new(nexudus, RECORD_SHAPE_ARRAY, on_response, userdata);
         request->on_row = batch->on_row;

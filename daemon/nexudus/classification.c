@@ -69,7 +69,11 @@ static void explain_status(const struct http_end *end, const char *const secrets
 {
         CLEANUP(cleanup_free) char *excerpt = text_escape(end->excerpt, end->excerpt_size, EXCERPT_SHOWN);
 
-        if (echoes_credentials(end, secrets))
+        if (end->status >= 300 && end->status <= 399)
+                explain(explanation,
+                        "HTTP %d: redirects are not followed, to protect the credentials; check base_url",
+                        end->status);
+        else if (echoes_credentials(end, secrets))
                 explain(explanation, "HTTP %d; the response contains the credentials and is not shown",
                         end->status);
         else if (is_html_page(end))
@@ -101,21 +105,6 @@ static enum failure failure_of_status(const struct http_end *end)
         }
 }
 
-static struct response_class classify_status(const struct http_end *end, const char *const secrets[static 2],
-                                             char explanation[static EXPLANATION_SIZE])
-{
-        struct response_class class = { .failure = failure_of_status(end) };
-
-        class.blocked = class.failure == FAILURE_REFUSED && is_html_page(end);
-        if (end->status >= 300 && end->status <= 399)
-                explain(explanation,
-                        "HTTP %d: redirects are not followed, to protect the credentials; check base_url",
-                        end->status);
-        else
-                explain_status(end, secrets, explanation);
-        return class;
-}
-
 enum failure failure_of_end(const struct http_end *end)
 {
         switch (end->outcome) {
@@ -136,17 +125,16 @@ enum failure failure_of_end(const struct http_end *end)
         return FAILURE_UNREACHABLE;
 }
 
-struct response_class classify_failure(const struct http_end *end, const char *const secrets[static 2],
-                                       size_t response_max, char explanation[static EXPLANATION_SIZE])
+void classify_failure(const struct http_end *end, const char *const secrets[static 2], size_t response_max,
+                      struct nexudus_response *response, char explanation[static EXPLANATION_SIZE])
 {
-        struct response_class class = { .failure = failure_of_end(end),
-                                        .too_large = end->outcome == HTTP_TOO_LARGE };
-
+        response->failure = failure_of_end(end);
+        response->too_large = end->outcome == HTTP_TOO_LARGE;
+        response->blocked = response->failure == FAILURE_REFUSED && is_html_page(end);
         if (end->outcome == HTTP_ANSWERED)
-                return classify_status(end, secrets, explanation);
-        if (class.too_large)
+                explain_status(end, secrets, explanation);
+        else if (response->too_large)
                 explain(explanation, "response larger than max_response (%zu bytes)", response_max);
         else
                 explain(explanation, "%s (%s)", http_outcome_to_string(end->outcome), end->detail);
-        return class;
 }

@@ -164,52 +164,47 @@ static int on_body(void *userdata, const void *data, size_t size)
 /* ---- classification ---- */
 
 /* A complete 2xx response is a success only if its document is what was asked for. */
-static struct response_class classify_document(struct nexudus_request *request, const struct http_end *end,
-                                               char explanation[static EXPLANATION_SIZE])
+static void classify_document(struct nexudus_request *request, struct nexudus_response *response,
+                              char explanation[static EXPLANATION_SIZE])
 {
-        const struct response_class unexpected = { .failure = FAILURE_UNEXPECTED };
-
+        response->failure = FAILURE_UNEXPECTED;
         if (record_reader_finish(request->reader) < 0) {
-                explain(explanation, "HTTP %d, not %s: %s", end->status,
+                explain(explanation, "HTTP %d, not %s: %s", response->status,
                         request->shape == RECORD_SHAPE_PAGE ? "a page of job records" : "a job record",
                         record_reader_explain(request->reader));
-                return unexpected;
+                return;
         }
         if (request->shape == RECORD_SHAPE_OBJECT && request->record.id != request->id) {
-                explain(explanation, "HTTP %d, but with job %" PRIu64, end->status, request->record.id);
-                return unexpected;
+                explain(explanation, "HTTP %d, but with job %" PRIu64, response->status, request->record.id);
+                return;
         }
-        *explanation = '\0';
-        return (struct response_class){ .failure = FAILURE_NONE };
+        response->failure = FAILURE_NONE;
+        if (request->shape == RECORD_SHAPE_OBJECT)
+                response->record = &request->record;
+        if (request->shape == RECORD_SHAPE_PAGE)
+                response->page = record_reader_page(request->reader);
 }
 
 static void on_end(void *userdata, const struct http_end *end)
 {
         struct nexudus_request *request = userdata;
-        char explanation[EXPLANATION_SIZE];
+        char explanation[EXPLANATION_SIZE] = "";
 
         const char *authorization = request->nexudus->authorization;
         const char *const secrets[] = { authorization != NULL ? authorization + strlen(BEARER) : NULL,
                                         request->nexudus->password };
-        bool complete = (end->outcome == HTTP_ANSWERED && http_status_is_success(end->status)) ||
-                        end->outcome == HTTP_STOPPED;
-
-        struct response_class class =
-                complete ? classify_document(request, end, explanation)
-                         : classify_failure(end, secrets, request->nexudus->response_max, explanation);
-        bool success = class.failure == FAILURE_NONE;
-        const struct nexudus_response response = {
-                .failure = class.failure,
-                .too_large = class.too_large,
-                .blocked = class.blocked,
+        struct nexudus_response response = {
                 .status = end->status,
                 .retry_after_us = end->retry_after_us,
                 .date_us = end->date_us,
-                .record = success && request->shape == RECORD_SHAPE_OBJECT ? &request->record : NULL,
-                .page = success && request->shape == RECORD_SHAPE_PAGE ? record_reader_page(request->reader)
-                                                                       : NULL,
                 .explanation = explanation,
         };
+
+        if ((end->outcome == HTTP_ANSWERED && http_status_is_success(end->status)) ||
+            end->outcome == HTTP_STOPPED)
+                classify_document(request, &response, explanation);
+        else
+                classify_failure(end, secrets, request->nexudus->response_max, &response, explanation);
         request->on_response(request->userdata, &response);
         request_free(request);
 }

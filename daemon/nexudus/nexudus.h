@@ -8,7 +8,7 @@
 #include "http/http.h"
 #include "model/failure.h"
 #include "model/record.h"
-#include "nexudus/search_page.h"
+#include "nexudus/classification.h"
 
 /*
  * The remote API: its job endpoints, and the classification of its responses. It makes no decision about
@@ -41,19 +41,6 @@ unsigned nexudus_token_generation(const struct nexudus *nexudus);
 
 /* Cancels all requests in flight. Accepts NULL, returns NULL. */
 struct nexudus *nexudus_free(struct nexudus *nexudus);
-
-struct nexudus_response {
-        enum failure failure;    /* FAILURE_NONE: the record, or a complete document of rows, was received */
-        bool too_large;          /* FAILURE_UNEXPECTED: more than response_max bytes */
-        bool blocked;            /* FAILURE_REFUSED: by something in front of the API, not by the API */
-        int status;              /* 0 without a response */
-        uint64_t retry_after_us; /* HTTP_RETRY_NONE without Retry-After */
-        uint64_t date_us;        /* by the clock of the server, in whole seconds since 1970; 0: not given */
-        struct job_record
-                *record; /* of a single request: borrowed, texts to keep are stolen from it; else NULL */
-        const struct search_page *page; /* of a search that succeeded: borrowed; else NULL */
-        const char *explanation;        /* for a log message: one line without a full stop; never NULL */
-};
 
 /*
  * Called once for each request, from the event loop, unless it is cancelled. The response is valid during

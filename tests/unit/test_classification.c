@@ -22,7 +22,7 @@
 static const char *const secrets[2] = { TOKEN, PASSWORD };
 static char explanation[EXPLANATION_SIZE];
 
-static struct response_class classify_page(int status, uint64_t retry_after_us, const char *page)
+static struct nexudus_response classify_page(int status, uint64_t retry_after_us, const char *page)
 {
         const struct http_end end = { .outcome = HTTP_ANSWERED,
                                       .status = status,
@@ -31,14 +31,20 @@ static struct response_class classify_page(int status, uint64_t retry_after_us, 
                                       .excerpt = page,
                                       .excerpt_size = strlen(page) };
 
-        return classify_failure(&end, secrets, RESPONSE_MAX, explanation);
+        struct nexudus_response class = { .status = end.status };
+
+        classify_failure(&end, secrets, RESPONSE_MAX, &class, explanation);
+        return class;
 }
 
-static struct response_class classify_outcome(enum http_outcome outcome)
+static struct nexudus_response classify_outcome(enum http_outcome outcome)
 {
         const struct http_end end = { .outcome = outcome, .detail = "some detail", .excerpt = "" };
 
-        return classify_failure(&end, secrets, RESPONSE_MAX, explanation);
+        struct nexudus_response class = { .status = end.status };
+
+        classify_failure(&end, secrets, RESPONSE_MAX, &class, explanation);
+        return class;
 }
 
 /* ---- statuses ---- */
@@ -62,7 +68,7 @@ static void test_each_status(void **state)
                         expected = FAILURE_THROTTLED;
                 with_retry_after = status == 503 ? FAILURE_THROTTLED : expected;
 
-                struct response_class class = classify_page(status, HTTP_RETRY_NONE, "");
+                struct nexudus_response class = classify_page(status, HTTP_RETRY_NONE, "");
                 (void)snprintf(shown, sizeof(shown), "HTTP %d", status);
                 if (class.failure != expected || strstr(explanation, shown) != explanation)
                         fail_msg("%d: %s, %s", status, failure_to_string(class.failure), explanation);
@@ -162,11 +168,12 @@ static void test_no_secrets_at_all(void **state)
         const struct http_end end = {
                 .outcome = HTTP_ANSWERED, .status = 500, .detail = "", .excerpt = "a page", .excerpt_size = 6
         };
+        struct nexudus_response class = { 0 };
         (void)state;
 
-        classify_failure(&end, none, RESPONSE_MAX, explanation);
+        classify_failure(&end, none, RESPONSE_MAX, &class, explanation);
         assert_string_equal(explanation, "HTTP 500: a page");
-        classify_failure(&end, empty, RESPONSE_MAX, explanation);
+        classify_failure(&end, empty, RESPONSE_MAX, &class, explanation);
         assert_string_equal(explanation, "HTTP 500: a page");
 }
 
@@ -186,7 +193,7 @@ static void test_outcomes(void **state)
         (void)state;
 
         for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
-                struct response_class class = classify_outcome(outcomes[i].outcome);
+                struct nexudus_response class = classify_outcome(outcomes[i].outcome);
 
                 assert_int_equal(class.failure, outcomes[i].failure);
                 assert_false(class.too_large || class.blocked);
@@ -198,7 +205,7 @@ static void test_outcomes(void **state)
 static void test_too_large(void **state)
 {
         (void)state;
-        struct response_class class = classify_outcome(HTTP_TOO_LARGE);
+        struct nexudus_response class = classify_outcome(HTTP_TOO_LARGE);
 
         assert_int_equal(class.failure, FAILURE_UNEXPECTED);
         assert_true(class.too_large);

@@ -251,23 +251,12 @@ static void on_transfer_done(struct curl_transfer *transfer, CURLcode code)
         CLEANUP(cleanup_request_free) struct http_request *request = request_of(transfer);
 
         const struct http_curl_result result = result_of(request, code);
-        enum http_outcome outcome = http_response_finish(&request->response, &result);
-        if (is_suspicious(request, outcome))
+        struct http_end end = http_response_end(&request->response, &result);
+        end.shortage = shortage_of(request, end.outcome, code);
+        end.untrusted = is_untrusted(request, code);
+        if (is_suspicious(request, end.outcome))
                 replace_connections(request);
 
-        const struct http_response *response = &request->response;
-        const struct http_end end = {
-                .outcome = outcome,
-                .status = http_response_status(response),
-                .retry_after_us = http_response_retry_after(response),
-                .date_us = http_response_date(response),
-                .body_size = response->body_size,
-                .shortage = shortage_of(request, outcome, code),
-                .untrusted = is_untrusted(request, code),
-                .detail = http_response_detail(&request->response, outcome, &result),
-                .excerpt = response->excerpt,
-                .excerpt_size = response->excerpt_size,
-        };
         request->ending = true;
         request->client->in_end = true;
         request->on_end(request->userdata, &end);

@@ -42,19 +42,6 @@ int http_client_new(sd_event *event, const struct http_settings *settings, struc
  */
 struct http_client *http_client_free(struct http_client *client);
 
-struct http_end {
-        enum http_outcome outcome;
-        int status;              /* of the response; 0: none */
-        uint64_t retry_after_us; /* from now, whichever form the header had; HTTP_RETRY_NONE: none */
-        uint64_t date_us;        /* Date of the response, in microseconds since 1970; 0: none */
-        uint64_t body_size;      /* decoded bytes received */
-        int shortage;        /* HTTP_UNCONNECTED, HTTP_IMPOSSIBLE: errno if no socket or no memory; else 0 */
-        bool untrusted;      /* HTTP_TLS_FAILED: the certificate is from an authority that is not trusted */
-        const char *detail;  /* one line for a message, without credentials; never NULL */
-        const char *excerpt; /* the beginning of a body that was not passed to on_body(); never NULL */
-        size_t excerpt_size; /* at most HTTP_EXCERPT_MAX */
-};
-
 struct http_call {
         const char *url; /* http or https; copied. With http, no proxy is used. */
         /* Lines ("Name: value"), NULL at the end; copied, and wiped with the request. May be NULL. */

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* How a request ended. */
 enum http_outcome {
@@ -29,6 +31,19 @@ static inline bool http_status_is_success(int status)
 
 /* The maximum size of an excerpt of a body. */
 #define HTTP_EXCERPT_MAX 512
+
+struct http_end {
+        enum http_outcome outcome;
+        int status;              /* of the response; 0: none */
+        uint64_t retry_after_us; /* from now, whichever form the header had; HTTP_RETRY_NONE: none */
+        uint64_t date_us;        /* Date of the response, in microseconds since 1970; 0: none */
+        uint64_t body_size;      /* decoded bytes received */
+        int shortage;        /* HTTP_UNCONNECTED, HTTP_IMPOSSIBLE: errno if no socket or no memory; else 0 */
+        bool untrusted;      /* HTTP_TLS_FAILED: the certificate is from an authority that is not trusted */
+        const char *detail;  /* one line for a message, without credentials; never NULL */
+        const char *excerpt; /* the beginning of a body that was not passed to on_body(); never NULL */
+        size_t excerpt_size; /* at most HTTP_EXCERPT_MAX */
+};
 
 /* What libcurl says about a transfer. */
 struct http_curl_result {

@@ -49,7 +49,7 @@ bool http_line_is_valid(const char *line, size_t size)
                (digits[3] == ' ' || is_line_end(digits[3]));
 }
 
-int http_response_status(const struct http_response *response)
+static int status_of(const struct http_response *response)
 {
         long status = 0;
 
@@ -92,7 +92,7 @@ static size_t on_curl_write(char *data, size_t unit, size_t count, void *userdat
         struct http_response *response = userdata;
         size_t size = unit * count;
 
-        if (!http_status_is_success(http_response_status(response))) {
+        if (!http_status_is_success(status_of(response))) {
                 response->body_size += size;
                 excerpt_add(response, data, size);
                 response->page_cut = response->body_size > ERROR_PAGE_MAX;
@@ -128,7 +128,8 @@ CURLcode http_response_attach(struct http_response *response, CURL *easy)
         return curl_easy_setopt(easy, CURLOPT_WRITEDATA, response);
 }
 
-enum http_outcome http_response_finish(struct http_response *response, const struct http_curl_result *result)
+static enum http_outcome outcome_of(const struct http_response *response,
+                                    const struct http_curl_result *result)
 {
         if (response->head_invalid)
                 return HTTP_BROKEN;
@@ -141,9 +142,9 @@ enum http_outcome http_response_finish(struct http_response *response, const str
 
         enum http_outcome outcome = http_outcome_from_curl(result);
         /* The status of an error page counts, however long the page is. */
-        if (outcome == HTTP_TOO_LARGE && !http_status_is_success(http_response_status(response)))
+        if (outcome == HTTP_TOO_LARGE && !http_status_is_success(status_of(response)))
                 outcome = HTTP_ANSWERED;
-        return outcome == HTTP_ANSWERED && http_response_status(response) == 0 ? HTTP_BROKEN : outcome;
+        return outcome == HTTP_ANSWERED && status_of(response) == 0 ? HTTP_BROKEN : outcome;
 }
 
 /* Returns NULL if there was no proxy or if it is not the cause. */
@@ -172,8 +173,8 @@ static const char *describe_proxy_failure(struct http_response *response,
         return response->detail;
 }
 
-const char *http_response_detail(struct http_response *response, enum http_outcome outcome,
-                                 const struct http_curl_result *result)
+static const char *detail_of(struct http_response *response, enum http_outcome outcome,
+                             const struct http_curl_result *result)
 {
         if (response->head_size > HEAD_MAX)
                 return "more than 256 KiB of header lines";
@@ -222,7 +223,7 @@ uint64_t http_retry_after_parse(const char *value, time_t now)
 }
 
 /* That of the final response, not of an interim one or a trailer. The last header counts. */
-uint64_t http_response_retry_after(const struct http_response *response)
+static uint64_t retry_after_of(const struct http_response *response)
 {
         struct curl_header *header = NULL;
 
@@ -233,7 +234,7 @@ uint64_t http_response_retry_after(const struct http_response *response)
         return http_retry_after_parse(header->value, time(NULL));
 }
 
-uint64_t http_response_date(const struct http_response *response)
+static uint64_t date_of(const struct http_response *response)
 {
         struct curl_header *header = NULL;
 
@@ -241,4 +242,20 @@ uint64_t http_response_date(const struct http_response *response)
                 return 0;
         time_t date = curl_getdate(header->value, NULL);
         return date > 0 ? (uint64_t)date * USEC_PER_SEC : 0;
+}
+
+struct http_end http_response_end(struct http_response *response, const struct http_curl_result *result)
+{
+        enum http_outcome outcome = outcome_of(response, result);
+
+        return (struct http_end){
+                .outcome = outcome,
+                .status = status_of(response),
+                .retry_after_us = retry_after_of(response),
+                .date_us = date_of(response),
+                .body_size = response->body_size,
+                .detail = detail_of(response, outcome, result),
+                .excerpt = response->excerpt,
+                .excerpt_size = response->excerpt_size,
+        };
 }

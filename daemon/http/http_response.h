@@ -37,23 +37,11 @@ struct http_response {
 /* Has the easy handle pass what it receives to the response. */
 CURLcode http_response_attach(struct http_response *response, CURL *easy);
 
-/* The status; 0: none yet, or an invalid one. */
-int http_response_status(const struct http_response *response);
-
-/* To be called once at the end of the transfer. Returns how the request ended. */
-enum http_outcome http_response_finish(struct http_response *response, const struct http_curl_result *result);
-
 /*
- * The cause, for a message; never NULL; may point into `result` or `response`. After http_response_finish().
+ * How the request ended, to be called once at the end of the transfer: all but `shortage` and `untrusted`.
+ * The texts point into `result` or `response`.
  */
-const char *http_response_detail(struct http_response *response, enum http_outcome outcome,
-                                 const struct http_curl_result *result);
-
-/* When the server says that it was sent, in microseconds since 1970; 0: it does not. */
-uint64_t http_response_date(const struct http_response *response);
-
-/* The time from now in microseconds, or HTTP_RETRY_NONE. */
-uint64_t http_response_retry_after(const struct http_response *response);
+struct http_end http_response_end(struct http_response *response, const struct http_curl_result *result);
 
 /*
  * Checks a line of the head of a response, including its line ending. A status line must be HTTP/1.0 or

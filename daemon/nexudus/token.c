@@ -17,11 +17,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "nexudus/classification.h"
-#include "nexudus/form.h"
 #include "nexudus/token_body.h"
 #include "nexudus/token_error.h"
 #include "nexudus/tokens.h"
@@ -191,6 +191,41 @@ static int on_body(void *userdata, const void *data, size_t size)
         memcpy(token->body + token->body_size, data, size);
         token->body_size += size;
         return 0;
+}
+
+/* ---- forms ---- */
+
+/* Percent-encodes all but the characters that RFC 3986 calls unreserved. */
+static char *encode(char *at, const char *text)
+{
+        static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+
+        for (; *text != '\0'; text++)
+                if (strchr(plain, *text) != NULL)
+                        *at++ = *text;
+                else
+                        at += snprintf(at, sizeof("%XX"), "%%%02X", (unsigned char)*text);
+        return at;
+}
+
+/* Formats "name=value&name=value"; a NULL name ends the fields. malloc()ed, and a secret. */
+static char *form_encode(const char *const fields[][2])
+{
+        size_t size = 1;
+
+        for (size_t i = 0; fields[i][0] != NULL; i++)
+                size += strlen("&=") + strlen(fields[i][0]) + 3 * strlen(fields[i][1]);
+        char *form = memory_malloc(NULL, size), *end = form;
+
+        for (size_t i = 0; fields[i][0] != NULL; i++) {
+                if (i > 0)
+                        *end++ = '&';
+                end = mempcpy(end, fields[i][0], strlen(fields[i][0]));
+                *end++ = '=';
+                end = encode(end, fields[i][1]);
+        }
+        *end = '\0';
+        return form;
 }
 
 /* ---- logins ---- */

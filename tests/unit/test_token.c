@@ -230,6 +230,21 @@ static void test_renew_in_callback(void **state)
         token_free(token);
 }
 
+/* In the user name and the password, whatever characters they have. */
+static void test_the_form_is_encoded(void **state)
+{
+        const struct token_login login = { "azAZ09-._~", " +%&=/\n\xff", NULL };
+        struct http_fixture *fixture = *state;
+        struct token_notes notes = { 0 };
+        struct token *token = make(fixture, &notes, NULL);
+
+        token_set_login(token, &login);
+        renew(fixture, token, &notes, REPLY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
+        assert_string_equal(forms[0],
+                            "grant_type=password&username=azAZ09-._~&password=%20%2B%25%26%3D%2F%0A%FF");
+        token_free(token);
+}
+
 static void test_free_in_callback(void **state)
 {
         struct http_fixture *fixture = *state;
@@ -305,6 +320,7 @@ int main(void)
                 TEST(test_refresh_remembered),
                 TEST(test_refresh_too_old),
                 TEST(test_renew_in_callback),
+                TEST(test_the_form_is_encoded),
                 TEST(test_free_in_callback),
                 TEST(test_free_while_busy),
                 TEST(test_unreachable),

@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "nexudus/form.h"
 #include "nexudus/token_body.h"
 #include "nexudus/tokens.h"
 #include "token_fixture.h"
@@ -201,30 +200,13 @@ static void test_invalid_tokens(void **state)
         assert_null(tokens.access_token);
 }
 
-/* ---- forms ---- */
-
-static void test_form(void **state)
-{
-        static const char *const fields[][2] = {
-                { "plain", "azAZ09-._~" },
-                { "a b", "" },
-                { "", " +%&=/\n\xff" },
-                { NULL },
-        };
-
-        (void)state;
-        char *form = form_encode(fields);
-        assert_string_equal(form, "plain=azAZ09-._~&a%20b=&=%20%2B%25%26%3D%2F%0A%FF");
-        free(form);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_fields),           cmocka_unit_test(test_lifetime),
                 cmocka_unit_test(test_malformed),        cmocka_unit_test(test_part),
                 cmocka_unit_test(test_depth_is_bounded), cmocka_unit_test(test_tokens),
-                cmocka_unit_test(test_invalid_tokens),   cmocka_unit_test(test_form),
+                cmocka_unit_test(test_invalid_tokens),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

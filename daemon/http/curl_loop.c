@@ -46,13 +46,32 @@ struct curl_loop {
         bool in_libcurl;
         bool running; /* in loop_run() */
         bool act_now; /* libcurl's timer has expired, or is set to 0 */
-        bool timer_changed;
-        long timer_ms; /* what libcurl requested last; -1: no timer */
         struct transfer_list active;
         struct transfer_list ended;
 };
 
 DEFINE_CLEANUP(struct curl_loop, curl_loop_unref)
+
+/* ---- time ---- */
+
+/* That of now, not that of the iteration: libcurl may have computed for a while. */
+static uint64_t now_us(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* libcurl rounds down to milliseconds, so the timer is rounded up. */
+static void timer_set(struct curl_loop *loop, long timeout_ms)
+{
+        if (timeout_ms < 0)
+                source_stop(loop->timer_source);
+        else
+                timer_start_at(loop->timer_source,
+                               now_us() + (uint64_t)timeout_ms * USEC_PER_MSEC + (USEC_PER_MSEC - 1));
+}
 
 /* ---- callbacks of libcurl: these only record ---- */
 
@@ -89,8 +108,7 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *userdata)
         struct curl_loop *loop = userdata;
 
         loop->act_now = timeout_ms == 0;
-        loop->timer_ms = timeout_ms;
-        loop->timer_changed = true;
+        timer_set(loop, timeout_ms);
         return 0;
 }
 
@@ -155,30 +173,6 @@ static void complete_transfer(struct curl_transfer *transfer)
         transfer->on_done(transfer, code);
 }
 
-/* The time is that of now, not that of the iteration: libcurl may have computed for a while. */
-static uint64_t now_us(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
-}
-
-/* libcurl rounds down to milliseconds, so the timer is rounded up. */
-static void timer_apply(struct curl_loop *loop)
-{
-        if (!loop->timer_changed)
-                return;
-        loop->timer_changed = false;
-
-        if (loop->timer_ms < 0) {
-                source_stop(loop->timer_source);
-                return;
-        }
-        timer_start_at(loop->timer_source,
-                       now_us() + (uint64_t)loop->timer_ms * USEC_PER_MSEC + (USEC_PER_MSEC - 1));
-}
-
 /* Lets libcurl do all it can at once, then calls back; callbacks may add and remove transfers. */
 static void loop_run(struct curl_loop *loop)
 {
@@ -200,7 +194,6 @@ static void loop_run(struct curl_loop *loop)
                         complete_transfer(transfer);
         } while ((loop->act_now && now_us() < end_us) || !TAILQ_EMPTY(&loop->ended));
         loop->running = false;
-        timer_apply(loop);
 }
 
 static int on_sockets_ready(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -240,9 +233,7 @@ static void on_timer(void *userdata)
          */
         long left_ms = -1;
         (void)curl_multi_timeout(loop->multi, &left_ms);
-        loop->timer_ms = left_ms == 0 ? 1 : left_ms;
-        loop->timer_changed = true;
-        timer_apply(loop);
+        timer_set(loop, left_ms == 0 ? 1 : left_ms);
 }
 
 static void on_wake(void *userdata)

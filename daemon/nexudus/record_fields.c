@@ -79,12 +79,6 @@ static void field_reset(struct record_reading *reading, const struct record_fiel
                 *(bool *)field_at(reading, field->json) = false;
 }
 
-static void field_copy(struct record_reading *reading, const struct record_field *field, const char *data,
-                       size_t size)
-{
-        text_from(data, size, field_at(reading, field->offset));
-}
-
 bool record_number_from(const struct json_token *value, uint64_t *ret_number)
 {
         uint64_t number = 0;
@@ -120,7 +114,7 @@ void record_reading_set(struct record_reading *reading, const struct record_fiel
                 return;
         if (size > RECORD_DETAIL_MAX && !record_field_keeps_json(field))
                 size = text_cut(value->data, size, RECORD_DETAIL_MAX);
-        field_copy(reading, field, value->data, size);
+        text_from(value->data, size, field_at(reading, field->offset));
 }
 
 bool record_field_keeps_json(const struct record_field *field)
@@ -133,7 +127,7 @@ void record_reading_set_json(struct record_reading *reading, const struct record
 {
         assert(record_field_keeps_json(field));
         field_reset(reading, field, true);
-        field_copy(reading, field, json, size);
+        text_from(json, size, field_at(reading, field->offset));
         *(bool *)field_at(reading, field->json) = true;
 }
 
@@ -164,11 +158,8 @@ void record_reading_describe(const struct record_reading *reading, char summary[
 
                 CLEANUP(cleanup_free)
                 char *value = text_escape(parts[i].text->data, parts[i].text->size, QUOTED_MAX);
-                int written;
-                if (value == NULL)
-                        continue;
-                written = snprintf(summary + size, RECORD_SUMMARY_MAX - size, "%s%s: '%s'",
-                                   size == 0 ? "; it has " : ", ", parts[i].name, value);
+                int written = snprintf(summary + size, RECORD_SUMMARY_MAX - size, "%s%s: '%s'",
+                                       size == 0 ? "; it has " : ", ", parts[i].name, value);
                 if (written < 0 || (size_t)written >= RECORD_SUMMARY_MAX - size)
                         summary[size] = '\0'; /* complete or not at all: truncation could split a character */
                 else

@@ -224,7 +224,10 @@ static int take_outer(struct record_reader *reader, const struct json_token *tok
 {
         bool is_page = reader->shape == RECORD_SHAPE_PAGE && token->depth == 0;
         bool is_array = reader->shape == RECORD_SHAPE_ARRAY && token->depth == 0 && !reader->is_envelope;
-        const char *what = "";
+        static const char *const names[] = {
+                [JSON_NULL] = "null",       [JSON_BOOLEAN] = "a boolean", [JSON_NUMBER] = "a number",
+                [JSON_STRING] = "a string", [JSON_ARRAY] = "an array",
+        };
 
         switch (token->kind) {
         case JSON_OBJECT:
@@ -244,28 +247,20 @@ static int take_outer(struct record_reader *reader, const struct json_token *tok
         case JSON_ARRAY:
                 if (is_array)
                         return 0;
-                what = "an array";
                 break;
         case JSON_ARRAY_END:
                 if (reader->shape == RECORD_SHAPE_PAGE)
                         reader->level = LEVEL_OBJECT;
                 return 0;
         case JSON_NULL:
-                what = "null";
-                break;
         case JSON_BOOLEAN:
-                what = "a boolean";
-                break;
         case JSON_NUMBER:
-                what = "a number";
-                break;
         case JSON_STRING:
-                what = "a string";
                 break;
-        case JSON_KEY:
-                break; /* only in an object */
+        case JSON_KEY: /* only in an object */
+                return 0;
         }
-        return json_parser_fail(reader->parser, -ENOMSG, "%s where %s was expected", what,
+        return json_parser_fail(reader->parser, -ENOMSG, "%s where %s was expected", names[token->kind],
                                 is_page    ? "a page of job records"
                                 : is_array ? "an array of job records"
                                            : "a job record");

@@ -12,27 +12,19 @@
 
 const char *http_outcome_to_string(enum http_outcome outcome)
 {
-        switch (outcome) {
-        case HTTP_ANSWERED:
-                return "answered";
-        case HTTP_UNRESOLVED:
-                return "host name could not be resolved";
-        case HTTP_UNCONNECTED:
-                return "could not connect";
-        case HTTP_TLS_FAILED:
-                return "TLS failed";
-        case HTTP_TIMED_OUT:
-                return "timed out waiting for the response";
-        case HTTP_BROKEN:
-                return "no complete response";
-        case HTTP_TOO_LARGE:
-                return "response too large";
-        case HTTP_STOPPED:
-                return "response rejected";
-        case HTTP_IMPOSSIBLE:
-                return "request could not be made";
-        }
-        return "unknown";
+        static const char *const names[] = {
+                [HTTP_ANSWERED] = "answered",
+                [HTTP_UNRESOLVED] = "host name could not be resolved",
+                [HTTP_UNCONNECTED] = "could not connect",
+                [HTTP_TLS_FAILED] = "TLS failed",
+                [HTTP_TIMED_OUT] = "timed out waiting for the response",
+                [HTTP_BROKEN] = "no complete response",
+                [HTTP_TOO_LARGE] = "response too large",
+                [HTTP_STOPPED] = "response rejected",
+                [HTTP_IMPOSSIBLE] = "request could not be made",
+        };
+
+        return names[outcome];
 }
 
 enum http_outcome http_outcome_from_curl(const struct http_curl_result *result)

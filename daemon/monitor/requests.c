@@ -160,18 +160,14 @@ static void send_batch(struct request_slot *slot)
 {
         const struct planner_request *request = &slot->request;
         uint64_t ids[PLANNER_BATCH_MAX];
-        struct nexudus_batch batch = { .ids = ids, .count = request->count, .on_row = on_row };
+        const struct nexudus_batch batch = { .ids = ids, .count = request->count, .on_row = on_row };
 
         if (request->kind == REQUEST_BATCH)
                 batch_prepare(slot);
         slot->whole_rows = request->kind == REQUEST_BATCH &&
                            planner_may_believe_batches(slot->monitor->planner, monitor_now_us(slot->monitor));
-        batch.brief = !slot->whole_rows;
-        for (size_t i = 0; i < request->count; i++) {
+        for (size_t i = 0; i < request->count; i++)
                 ids[i] = request->jobs[i]->id;
-                /* Otherwise only the row of a first observation is recorded and needs all fields. */
-                batch.brief &= request->jobs[i]->watch.memory.recorded;
-        }
         slot->http = nexudus_get_jobs(slot->monitor->parts.nexudus, &batch, on_response, slot);
 }
 

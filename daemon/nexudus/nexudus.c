@@ -33,7 +33,6 @@ struct nexudus_request {
         struct job_record record;   /* of an object: empty until it was read */
         uint64_t id;                /* of an object */
         nexudus_row_handler on_row; /* NULL: an object */
-        bool brief;
         nexudus_handler on_response;
         void *userdata;
         LIST_ENTRY(nexudus_request) link;
@@ -216,10 +215,6 @@ static struct nexudus_request *request_start(struct nexudus_request *request, co
                                              size_t records_max)
 {
         struct nexudus *nexudus = request->nexudus;
-        const struct record_limits limits = {
-                .records_max = records_max,
-                .brief = request->brief,
-        };
         const char *const headers[] = { "Accept: application/json", nexudus->authorization, NULL };
         const struct http_call call = {
                 .url = url,
@@ -232,7 +227,7 @@ static struct nexudus_request *request_start(struct nexudus_request *request, co
                 .userdata = request,
         };
 
-        request->reader = record_reader_new(request->shape, &limits, on_record, request);
+        request->reader = record_reader_new(request->shape, records_max, on_record, request);
         request->http = http_start(nexudus->client, &call);
         return request;
 }
@@ -282,7 +277,6 @@ struct nexudus_request *nexudus_get_jobs(struct nexudus *nexudus, const struct n
 
         struct nexudus_request *request = request_new(nexudus, RECORD_SHAPE_ARRAY, on_response, userdata);
         request->on_row = batch->on_row;
-        request->brief = batch->brief;
         /* A server may send rows that were not requested; twice as many are accepted. */
         return request_start(request, url, 2 * batch->count);
 }
@@ -307,6 +301,5 @@ struct nexudus_request *nexudus_search(struct nexudus *nexudus, const struct nex
 
         struct nexudus_request *request = request_new(nexudus, RECORD_SHAPE_PAGE, on_response, userdata);
         request->on_row = search->on_row;
-        request->brief = search->brief;
         return request_start(request, url, 2 * (size_t)search->size);
 }

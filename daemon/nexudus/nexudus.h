@@ -68,7 +68,6 @@ typedef void (*nexudus_row_handler)(void *userdata, struct job_record *row);
 struct nexudus_batch {
         const uint64_t *ids;        /* copied */
         size_t count;               /* at least 1 */
-        bool brief;                 /* read only Id, Status, ResultData and UpdatedOn of the rows */
         nexudus_row_handler on_row; /* not NULL */
 };
 
@@ -90,7 +89,6 @@ struct nexudus_search {
         unsigned page;     /* from 1 */
         unsigned size;     /* rows, at least 1 */
         uint64_t business; /* only jobs of this location, which may be ignored; 0: of all */
-        bool brief;        /* read only Id, Status, ResultData and UpdatedOn of the rows */
         nexudus_row_handler on_row; /* not NULL */
 };
 

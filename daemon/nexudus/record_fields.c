@@ -29,7 +29,6 @@ struct record_field {
         size_t offset; /* in struct record_reading: a uint64_t or a struct text */
         size_t seen;   /* offset of a bool: the field was present; 0: not needed */
         size_t json;   /* offset of a bool: it came as an object or array, which is kept; 0: not kept */
-        bool detail;   /* not needed to detect a change or to recognise a record */
 };
 
 #define NAME(text)     .name = (text), .name_size = sizeof(text) - 1
@@ -40,25 +39,25 @@ static const struct record_field fields[] = {
         { NAME("Id"),            .kind = FIELD_ID,     .offset = RECORD(id) },
         { NAME("Status"),        .kind = FIELD_TEXT,   .offset = RECORD(status), .seen = RECORD(has_status), .json = RECORD(status_is_json) },
         { NAME("ResultData"),    .kind = FIELD_TEXT,   .offset = RECORD(result), .seen = RECORD(has_result), .json = RECORD(result_is_json) },
-        { NAME("JobId"),         .kind = FIELD_TEXT,   .offset = RECORD(guid), .detail = true },
-        { NAME("Description"),   .kind = FIELD_TEXT,   .offset = RECORD(description), .seen = RECORD(has_description), .detail = true },
-        { NAME("Files"),         .kind = FIELD_TEXT,   .offset = RECORD(files), .seen = RECORD(has_files), .detail = true },
-        { NAME("BusinessName"),  .kind = FIELD_TEXT,   .offset = RECORD(business), .detail = true },
-        { NAME("BusinessId"),    .kind = FIELD_NUMBER, .offset = RECORD(business_id), .seen = RECORD(has_business_id), .detail = true },
-        { NAME("UserFullName"),  .kind = FIELD_TEXT,   .offset = RECORD(user), .seen = RECORD(has_user), .detail = true },
-        { NAME("UserEmail"),     .kind = FIELD_TEXT,   .offset = RECORD(email), .seen = RECORD(has_email), .detail = true },
-        { NAME("CreatedOn"),     .kind = FIELD_TEXT,   .offset = RECORD(created_on), .detail = true },
+        { NAME("JobId"),         .kind = FIELD_TEXT,   .offset = RECORD(guid) },
+        { NAME("Description"),   .kind = FIELD_TEXT,   .offset = RECORD(description), .seen = RECORD(has_description) },
+        { NAME("Files"),         .kind = FIELD_TEXT,   .offset = RECORD(files), .seen = RECORD(has_files) },
+        { NAME("BusinessName"),  .kind = FIELD_TEXT,   .offset = RECORD(business) },
+        { NAME("BusinessId"),    .kind = FIELD_NUMBER, .offset = RECORD(business_id), .seen = RECORD(has_business_id) },
+        { NAME("UserFullName"),  .kind = FIELD_TEXT,   .offset = RECORD(user), .seen = RECORD(has_user) },
+        { NAME("UserEmail"),     .kind = FIELD_TEXT,   .offset = RECORD(email), .seen = RECORD(has_email) },
+        { NAME("CreatedOn"),     .kind = FIELD_TEXT,   .offset = RECORD(created_on) },
         { NAME("UpdatedOn"),     .kind = FIELD_TEXT,   .offset = RECORD(updated_on) },
         { NAME("WasSuccessful"), .kind = FIELD_TEXT,   .offset = offsetof(struct record_reading, was_successful) },
         { NAME("Message"),       .kind = FIELD_TEXT,   .offset = offsetof(struct record_reading, message) },
 };
 /* clang-format on */
 
-const struct record_field *record_field_find(const char *name, size_t size, bool details)
+const struct record_field *record_field_find(const char *name, size_t size)
 {
         for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
                 if (fields[i].name_size == size && memcmp(fields[i].name, name, size) == 0)
-                        return fields[i].detail && !details ? NULL : &fields[i];
+                        return &fields[i];
         return NULL;
 }
 

@@ -17,11 +17,8 @@ struct record_reading {
 
 struct record_field;
 
-/*
- * The field of that name, compared exactly, or NULL if it is not read. Without `details` only those fields
- * are read that are needed to detect a change or to recognise a record. Static.
- */
-const struct record_field *record_field_find(const char *name, size_t size, bool details);
+/* The field of that name, compared exactly, or NULL if it is not read. Static. */
+const struct record_field *record_field_find(const char *name, size_t size);
 
 /*
  * Sets a field to a value, of which an object or an array is the token that begins it; a previous value is

@@ -49,7 +49,7 @@ static const struct {
 struct record_reader {
         struct json_parser *parser;
         enum record_shape shape;
-        struct record_limits limits;
+        size_t records_max;
         record_handler on_record;
         void *userdata;
 
@@ -125,7 +125,7 @@ static void keep(struct record_reader *reader, const struct json_token *token)
 static void take_field(struct record_reader *reader, const struct json_token *token)
 {
         if (token->kind == JSON_KEY) {
-                reader->field = record_field_find(token->data, token->size, !reader->limits.brief);
+                reader->field = record_field_find(token->data, token->size);
                 return;
         }
 
@@ -237,9 +237,9 @@ static int take_outer(struct record_reader *reader, const struct json_token *tok
                         /* Perhaps an error envelope, whose fields are reported. */
                         reader->is_envelope = true;
                         reader->level = LEVEL_OBJECT;
-                } else if (reader->rows++ == reader->limits.records_max) {
+                } else if (reader->rows++ == reader->records_max) {
                         return json_parser_fail(reader->parser, -E2BIG, "more than %zu records",
-                                                reader->limits.records_max);
+                                                reader->records_max);
                 }
                 return 0;
         case JSON_OBJECT_END:
@@ -288,8 +288,8 @@ static int on_token(void *userdata, const struct json_token *token)
 
 /* ---- readers ---- */
 
-struct record_reader *record_reader_new(enum record_shape shape, const struct record_limits *limits,
-                                        record_handler on_record, void *userdata)
+struct record_reader *record_reader_new(enum record_shape shape, size_t records_max, record_handler on_record,
+                                        void *userdata)
 {
         struct record_reader *reader = memory_malloc(NULL, sizeof(*reader));
 
@@ -297,7 +297,7 @@ struct record_reader *record_reader_new(enum record_shape shape, const struct re
         *reader = (struct record_reader){
                 .parser = json_parser_new(on_token, reader),
                 .shape = shape,
-                .limits = *limits,
+                .records_max = records_max,
                 .on_record = on_record,
                 .userdata = userdata,
                 .level = shape == RECORD_SHAPE_ARRAY ? LEVEL_ROW : LEVEL_OBJECT,

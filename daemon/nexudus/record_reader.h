@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "model/record.h"
@@ -35,11 +34,6 @@ enum record_shape {
         RECORD_SHAPE_PAGE,   /* GET …?page=… */
 };
 
-struct record_limits {
-        size_t records_max; /* rows of an array or a page */
-        bool brief;         /* read only the fields that show whether a job has changed */
-};
-
 /*
  * Called for each record when its object ends, from within record_reader_feed(). The record is borrowed and
  * cleared when the callback returns; texts to keep are copied or stolen (set to TEXT_NULL). A negative errno
@@ -47,9 +41,9 @@ struct record_limits {
  */
 typedef int (*record_handler)(void *userdata, struct job_record *record);
 
-/* `limits` is copied. `on_record` must not be NULL. Never NULL. */
-struct record_reader *record_reader_new(enum record_shape shape, const struct record_limits *limits,
-                                        record_handler on_record, void *userdata);
+/* `records_max` is that of the rows of an array or a page. `on_record` must not be NULL. Never NULL. */
+struct record_reader *record_reader_new(enum record_shape shape, size_t records_max, record_handler on_record,
+                                        void *userdata);
 /* Accepts NULL, returns NULL. Must not be called from the callback. */
 struct record_reader *record_reader_free(struct record_reader *reader);
 

@@ -215,7 +215,7 @@ def changes_at_once(figures, build, jobs):
         figures.note(f"{jobs:,} changes at once, ms of the loop, longest", "jobwatchd", max((took for end, took in busy if began < end - took < ended), default=1))
 
 
-PARSERS = {"plain": "baseline", "records": "jobwatchd", "brief": "jobwatchd, known jobs"}
+PARSERS = {"plain": "baseline", "records": "jobwatchd"}
 
 
 def parsing(figures, build, times):

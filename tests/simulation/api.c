@@ -107,7 +107,6 @@ struct nexudus_request *nexudus_search(struct nexudus *nexudus, const struct nex
                                     .direction = search->direction,
                                     .number = search->page,
                                     .size = search->size };
-        slot->brief = search->brief;
         slot->on_response = on_response;
         slot->on_row = search->on_row;
         if (sim->verbose)
@@ -301,8 +300,7 @@ static void hand_over_page(struct sim *sim, struct slot *slot, size_t count)
 
                 page_row(sim, &slot->shown[i], &shown);
                 struct job_record row = record_of(sim, job, &shown, &slot->shown[i]);
-                if (!slot->brief)
-                        page_details(sim, job, &row);
+                page_details(sim, job, &row);
                 slot->on_row(slot->userdata, &row);
                 job_record_clear(&row);
         }

@@ -86,7 +86,6 @@ struct slot {
         struct request request;
         struct page page; /* number 0: it is not a search */
         struct search_page envelope;
-        bool brief; /* its rows show only what changes */
         nexudus_handler on_response;
         nexudus_row_handler on_row;
         void *userdata;

@@ -24,7 +24,7 @@
 
 #define EVERY_CUT_MAX 400 /* longer documents are not split at every byte */
 
-static const struct record_limits generous = { .records_max = 100 };
+#define ROWS_MAX 100
 
 /*
  * The records that were read, as one text: a line "id|status|result|…" each, null as "-". Behind those of a
@@ -91,9 +91,8 @@ static inline void outcome_clear(struct outcome *outcome)
 }
 
 /* Feeds `first` bytes, then pieces of `step` bytes. */
-static inline struct outcome read_body(enum record_shape shape, const struct record_limits *limits,
-                                       const char *body, size_t size, size_t first, size_t step,
-                                       int handler_result)
+static inline struct outcome read_body(enum record_shape shape, size_t records_max, const char *body,
+                                       size_t size, size_t first, size_t step, int handler_result)
 {
         struct outcome outcome = { .handler_result = handler_result };
         struct record_reader *reader = NULL;
@@ -102,7 +101,7 @@ static inline struct outcome read_body(enum record_shape shape, const struct rec
 
         outcome.stream = open_memstream(&outcome.records, &outcome.size);
         assert_non_null(outcome.stream);
-        reader = record_reader_new(shape, limits, on_record, &outcome);
+        reader = record_reader_new(shape, records_max, on_record, &outcome);
         assert_string_equal(record_reader_explain(reader), "no problem");
 
         while (r == 0 && at < size) {
@@ -141,27 +140,27 @@ static inline void assert_same(struct outcome *left, const struct outcome *right
 }
 
 /* The outcome of the document, after checking that its division into pieces makes no difference. */
-static inline struct outcome read_in_all_pieces(enum record_shape shape, const struct record_limits *limits,
-                                                const char *body, size_t size)
+static inline struct outcome read_in_all_pieces(enum record_shape shape, size_t records_max, const char *body,
+                                                size_t size)
 {
         static const size_t steps[] = { 1, 2, 3, 7 };
-        struct outcome whole = read_body(shape, limits, body, size, 0, size + 1, 0), other;
+        struct outcome whole = read_body(shape, records_max, body, size, 0, size + 1, 0), other;
 
         for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-                other = read_body(shape, limits, body, size, 0, steps[i], 0);
+                other = read_body(shape, records_max, body, size, 0, steps[i], 0);
                 assert_same(&other, &whole);
         }
         for (size_t cut = 1; size <= EVERY_CUT_MAX && cut < size; cut++) {
-                other = read_body(shape, limits, body, size, cut, size, 0);
+                other = read_body(shape, records_max, body, size, cut, size, 0);
                 assert_same(&other, &whole);
         }
         return whole;
 }
 
-static inline void expect_sized(enum record_shape shape, const struct record_limits *limits, const char *body,
-                                size_t size, int result, const char *records, size_t records_size)
+static inline void expect_sized(enum record_shape shape, size_t records_max, const char *body, size_t size,
+                                int result, const char *records, size_t records_size)
 {
-        struct outcome outcome = read_in_all_pieces(shape, limits, body, size);
+        struct outcome outcome = read_in_all_pieces(shape, records_max, body, size);
 
         if (outcome.result != result)
                 fail_msg("%.200s: %d (%s), expected %d", body, outcome.result, outcome.explanation, result);
@@ -172,22 +171,22 @@ static inline void expect_sized(enum record_shape shape, const struct record_lim
 }
 
 #define EXPECT_OBJECT(body, result, records)                                                                 \
-        expect_sized(RECORD_SHAPE_OBJECT, &generous, body, sizeof(body) - 1, result, records,                \
+        expect_sized(RECORD_SHAPE_OBJECT, ROWS_MAX, body, sizeof(body) - 1, result, records,                 \
                      sizeof(records) - 1)
 #define EXPECT_ARRAY(body, result, records)                                                                  \
-        expect_sized(RECORD_SHAPE_ARRAY, &generous, body, sizeof(body) - 1, result, records,                 \
+        expect_sized(RECORD_SHAPE_ARRAY, ROWS_MAX, body, sizeof(body) - 1, result, records,                  \
                      sizeof(records) - 1)
 #define EXPECT_PAGE(body, result, records)                                                                   \
-        expect_sized(RECORD_SHAPE_PAGE, &generous, body, sizeof(body) - 1, result, records,                  \
+        expect_sized(RECORD_SHAPE_PAGE, ROWS_MAX, body, sizeof(body) - 1, result, records,                   \
                      sizeof(records) - 1)
 
 /* The rest of a record that has only Status and ResultData. */
 #define REST "|-|-|-|-|-|-|-|-|0|"
 
-static inline void expect_explanation(enum record_shape shape, const struct record_limits *limits,
-                                      const char *body, int result, const char *explanation)
+static inline void expect_explanation(enum record_shape shape, size_t records_max, const char *body,
+                                      int result, const char *explanation)
 {
-        struct outcome outcome = read_in_all_pieces(shape, limits, body, strlen(body));
+        struct outcome outcome = read_in_all_pieces(shape, records_max, body, strlen(body));
 
         assert_int_equal(outcome.result, result);
         assert_string_equal(outcome.explanation, explanation);

@@ -26,7 +26,7 @@ static void test_invalid_utf8(void **state)
                 char body[100];
                 struct outcome outcome;
                 snprintf(body, sizeof(body), "{\"Id\":1,\"Skipped\":\"%s\"}", bad[i]);
-                outcome = read_in_all_pieces(RECORD_SHAPE_OBJECT, &generous, body, strlen(body));
+                outcome = read_in_all_pieces(RECORD_SHAPE_OBJECT, ROWS_MAX, body, strlen(body));
                 assert_int_equal(outcome.result, -EBADMSG);
                 assert_non_null(strstr(outcome.explanation, "UTF-8"));
                 outcome_clear(&outcome);
@@ -68,12 +68,12 @@ static void test_no_json(void **state)
         EXPECT_ARRAY("[{\"Id\":1}],", -EBADMSG, "1|-|-" REST "\n");
         EXPECT_ARRAY("[{\"Id\":1},]", -EBADMSG, "1|-|-" REST "\n");
 
-        expect_explanation(RECORD_SHAPE_OBJECT, &generous, "", -ENODATA, "the body is empty");
-        expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Id\":1} 12", -EBADMSG,
+        expect_explanation(RECORD_SHAPE_OBJECT, ROWS_MAX, "", -ENODATA, "the body is empty");
+        expect_explanation(RECORD_SHAPE_OBJECT, ROWS_MAX, "{\"Id\":1} 12", -EBADMSG,
                            "not JSON at byte 11: trailing garbage");
-        expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Id\":1,\"Status\":\"Do", -ENODATA,
+        expect_explanation(RECORD_SHAPE_OBJECT, ROWS_MAX, "{\"Id\":1,\"Status\":\"Do", -ENODATA,
                            "truncated at byte 20");
-        expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Id\":1,\"Status\":tr", -ENODATA,
+        expect_explanation(RECORD_SHAPE_OBJECT, ROWS_MAX, "{\"Id\":1,\"Status\":tr", -ENODATA,
                            "truncated at byte 19");
 }
 
@@ -92,13 +92,13 @@ static void test_control_characters_are_not_json(void **state)
                         size_t size = strlen(bodies[i]);
                         strcpy(body, bodies[i]);
                         *strchr(body, '_') = control;
-                        expect_sized(RECORD_SHAPE_OBJECT, &generous, body, size, is_space ? 0 : -EBADMSG,
-                                     NULL, 0);
+                        expect_sized(RECORD_SHAPE_OBJECT, ROWS_MAX, body, size, is_space ? 0 : -EBADMSG, NULL,
+                                     0);
                 }
         }
-        expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Id\":\f1}", -EBADMSG,
+        expect_explanation(RECORD_SHAPE_OBJECT, ROWS_MAX, "{\"Id\":\f1}", -EBADMSG,
                            "not JSON at byte 6: control character");
-        expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Id\",\v}", -EBADMSG,
+        expect_explanation(RECORD_SHAPE_OBJECT, ROWS_MAX, "{\"Id\",\v}", -EBADMSG,
                            "not JSON at byte 6: object key and value must be separated by a colon (':')");
 }
 
@@ -110,20 +110,20 @@ static void test_truncated_at_every_byte(void **state)
         struct outcome outcome;
 
         for (size_t size = 0; size < sizeof(documented) - 1; size++) {
-                outcome = read_body(RECORD_SHAPE_OBJECT, &generous, documented, size, 0, 5, 0);
+                outcome = read_body(RECORD_SHAPE_OBJECT, ROWS_MAX, documented, size, 0, 5, 0);
                 assert_int_equal(outcome.result, -ENODATA);
                 assert_string_equal(outcome.records, "");
                 outcome_clear(&outcome);
         }
         static const char kept[] = "{\"ResultData\":{\"a\\n\":[true,\"é\",{}]},\"Id\":1}";
         for (size_t size = 0; size < sizeof(kept) - 1; size++) {
-                outcome = read_in_all_pieces(RECORD_SHAPE_OBJECT, &generous, kept, size);
+                outcome = read_in_all_pieces(RECORD_SHAPE_OBJECT, ROWS_MAX, kept, size);
                 assert_int_equal(outcome.result, -ENODATA);
                 assert_string_equal(outcome.records, "");
                 outcome_clear(&outcome);
         }
         for (size_t size = 0; size < sizeof(array) - 1; size++) {
-                outcome = read_in_all_pieces(RECORD_SHAPE_ARRAY, &generous, array, size);
+                outcome = read_in_all_pieces(RECORD_SHAPE_ARRAY, ROWS_MAX, array, size);
                 assert_int_equal(outcome.result, -ENODATA);
                 outcome_clear(&outcome);
         }
@@ -141,7 +141,7 @@ static void expect_depth(enum record_shape shape, const char *head, size_t more,
                 end = stpcpy(end, "0");
         memset(end, bracket == '[' ? ']' : '}', more);
         (void)stpcpy(end + more, tail);
-        expect_sized(shape, &generous, body, strlen(body), result, NULL, 0);
+        expect_sized(shape, ROWS_MAX, body, strlen(body), result, NULL, 0);
 }
 
 static void test_depth_is_bounded(void **state)
@@ -160,7 +160,7 @@ static void test_depth_is_bounded(void **state)
         /* Before the innermost one ends. */
         char body[200] = "{\"a\":";
         memset(body + strlen(body), '[', 64);
-        expect_explanation(RECORD_SHAPE_OBJECT, &generous, body, -E2BIG, "nested deeper than 64 levels");
+        expect_explanation(RECORD_SHAPE_OBJECT, ROWS_MAX, body, -E2BIG, "nested deeper than 64 levels");
 }
 
 static void test_large_object(void **state)
@@ -183,7 +183,7 @@ static void test_large_object(void **state)
         fclose(stream);
         fclose(wanted_stream);
 
-        expect_sized(RECORD_SHAPE_OBJECT, &generous, body, size, 0, wanted, wanted_size);
+        expect_sized(RECORD_SHAPE_OBJECT, ROWS_MAX, body, size, 0, wanted, wanted_size);
         free(body);
         free(wanted);
 }
@@ -211,7 +211,7 @@ static void test_long_tokens_in_small_pieces(void **state)
                 (void)stpcpy(end + SIZE, tokens[i].tail);
                 /* With every piece lexed from the start of the token this would take half an hour. */
                 struct outcome outcome =
-                        read_body(RECORD_SHAPE_OBJECT, &generous, body, strlen(body), 0, 100, 0);
+                        read_body(RECORD_SHAPE_OBJECT, ROWS_MAX, body, strlen(body), 0, 100, 0);
                 assert_int_equal(outcome.result, 0);
                 assert_string_equal(outcome.records, "1|-|-" REST "\n");
                 outcome_clear(&outcome);
@@ -239,11 +239,10 @@ static void test_hundred_rows(void **state)
 {
         (void)state;
         size_t size;
-        struct record_limits fewer = generous;
         struct outcome outcome;
         char *body = rows_new(100, &size), *line;
 
-        outcome = read_in_all_pieces(RECORD_SHAPE_ARRAY, &generous, body, size);
+        outcome = read_in_all_pieces(RECORD_SHAPE_ARRAY, ROWS_MAX, body, size);
         assert_int_equal(outcome.result, 0);
         assert_int_equal(outcome.count, 100);
         line = outcome.records;
@@ -253,8 +252,7 @@ static void test_hundred_rows(void **state)
         }
         outcome_clear(&outcome);
 
-        fewer.records_max = 99;
-        outcome = read_in_all_pieces(RECORD_SHAPE_ARRAY, &fewer, body, size);
+        outcome = read_in_all_pieces(RECORD_SHAPE_ARRAY, 99, body, size);
         assert_int_equal(outcome.result, -E2BIG);
         assert_int_equal(outcome.count, 99);
         outcome_clear(&outcome);
@@ -284,7 +282,7 @@ static void test_large_result(void **state)
         fclose(stream);
         fclose(wanted_stream);
 
-        expect_sized(RECORD_SHAPE_OBJECT, &generous, body, size, 0, wanted, wanted_size);
+        expect_sized(RECORD_SHAPE_OBJECT, ROWS_MAX, body, size, 0, wanted, wanted_size);
         free(body);
         free(wanted);
 }
@@ -296,7 +294,7 @@ static void test_handler_stops_the_reader(void **state)
 
         for (size_t step = 1; step <= sizeof(body); step++) {
                 struct outcome outcome =
-                        read_body(RECORD_SHAPE_ARRAY, &generous, body, sizeof(body) - 1, 0, step, -ENOSPC);
+                        read_body(RECORD_SHAPE_ARRAY, ROWS_MAX, body, sizeof(body) - 1, 0, step, -ENOSPC);
                 assert_int_equal(outcome.result, -ENOSPC);
                 assert_int_equal(outcome.count, 2);
                 assert_string_equal(outcome.records, "1|-|-" REST "\n");
@@ -321,7 +319,7 @@ static void test_texts_can_be_stolen(void **state)
         struct text kept = TEXT_NULL;
         struct record_reader *reader = NULL;
 
-        reader = record_reader_new(RECORD_SHAPE_OBJECT, &generous, keep_status, &kept);
+        reader = record_reader_new(RECORD_SHAPE_OBJECT, ROWS_MAX, keep_status, &kept);
         assert_int_equal(record_reader_feed(reader, body, sizeof(body) - 1), 0);
         assert_int_equal(record_reader_feed(reader, NULL, 0), 0);
         assert_int_equal(record_reader_finish(reader), 0);
@@ -339,14 +337,14 @@ static void test_freed_at_any_time(void **state)
         assert_null(record_reader_free(NULL));
         for (size_t size = 0; size < sizeof(open_value) - 1; size++) {
                 struct outcome outcome = { 0 };
-                reader = record_reader_new(RECORD_SHAPE_OBJECT, &generous, on_record, &outcome);
+                reader = record_reader_new(RECORD_SHAPE_OBJECT, ROWS_MAX, on_record, &outcome);
                 assert_int_equal(record_reader_feed(reader, open_value, size), 0);
                 record_reader_free(reader);
         }
         for (size_t size = 0; size < sizeof(documented) - 1; size++) {
                 struct outcome outcome = { 0 };
                 outcome.stream = open_memstream(&outcome.records, &outcome.size);
-                reader = record_reader_new(RECORD_SHAPE_OBJECT, &generous, on_record, &outcome);
+                reader = record_reader_new(RECORD_SHAPE_OBJECT, ROWS_MAX, on_record, &outcome);
                 assert_int_equal(record_reader_feed(reader, documented, size), 0);
                 record_reader_free(reader);
                 fclose(outcome.stream);

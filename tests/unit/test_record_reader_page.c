@@ -19,7 +19,7 @@ static void test_documented_page(void **state)
                 "87654321|-|-|-|-|-|-|-|-|2025-01-10T08:00:00Z|2025-01-15T10:30:00Z|0|sr\npage 2/27\n";
 
         (void)snprintf(body, sizeof(body), PAGE_HEAD "%s" PAGE_TAIL, documented);
-        expect_sized(RECORD_SHAPE_PAGE, &generous, body, strlen(body), 0, records, strlen(records));
+        expect_sized(RECORD_SHAPE_PAGE, ROWS_MAX, body, strlen(body), 0, records, strlen(records));
         EXPECT_PAGE(PAGE_HEAD PAGE_TAIL, 0, "page 2/27\n");
         EXPECT_PAGE(PAGE_HEAD "{\"Id\":1,\"Status\":\"Done\"},{\"Id\":2,\"ResultData\":\"\"}" PAGE_TAIL, 0,
                     "1|Done|-" REST "s\n2|-|" REST "r\npage 2/27\n");
@@ -87,20 +87,9 @@ static void test_objects_and_arrays_in_rows_of_a_page(void **state)
                     "rR\npage 0/+\n");
 }
 
-static void test_brief_page(void **state)
-{
-        (void)state;
-        static const struct record_limits brief = { .records_max = 100, .brief = true };
-        static const char body[] = PAGE_HEAD "{\"Id\":1,\"Status\":\"a\",\"Files\":\"f\",\"CreatedOn\":\"c\","
-                                             "\"UpdatedOn\":\"t\"}" PAGE_TAIL;
-        static const char records[] = "1|a|-|-|-|-|-|-|-|-|t|0|s\npage 2/27\n";
-
-        expect_sized(RECORD_SHAPE_PAGE, &brief, body, strlen(body), 0, records, strlen(records));
-}
-
 static void expect_page_explanation(const char *body, const char *explanation)
 {
-        expect_explanation(RECORD_SHAPE_PAGE, &generous, body, -ENOMSG, explanation);
+        expect_explanation(RECORD_SHAPE_PAGE, ROWS_MAX, body, -ENOMSG, explanation);
 }
 
 static void test_no_pages(void **state)
@@ -126,12 +115,11 @@ static void test_no_pages(void **state)
 static void test_rows_of_a_page_are_bounded(void **state)
 {
         (void)state;
-        static const struct record_limits two = { .records_max = 2 };
         static const char within[] = "{\"Records\":[{\"Id\":1},{\"Id\":2}]}";
 
-        expect_sized(RECORD_SHAPE_PAGE, &two, within, strlen(within), 0, NULL, 0);
-        expect_explanation(RECORD_SHAPE_PAGE, &two, "{\"Records\":[{\"Id\":1},{\"Id\":2},{\"Id\":3}]}",
-                           -E2BIG, "more than 2 records");
+        expect_sized(RECORD_SHAPE_PAGE, 2, within, strlen(within), 0, NULL, 0);
+        expect_explanation(RECORD_SHAPE_PAGE, 2, "{\"Records\":[{\"Id\":1},{\"Id\":2},{\"Id\":3}]}", -E2BIG,
+                           "more than 2 records");
 }
 
 static void test_page_truncated_at_every_byte(void **state)
@@ -141,7 +129,7 @@ static void test_page_truncated_at_every_byte(void **state)
                                    "{\"Id\":2}],\"CurrentPage\":1,\"HasNextPage\":false}";
 
         for (size_t size = 0; size < sizeof(body) - 1; size++) {
-                struct outcome outcome = read_in_all_pieces(RECORD_SHAPE_PAGE, &generous, body, size);
+                struct outcome outcome = read_in_all_pieces(RECORD_SHAPE_PAGE, ROWS_MAX, body, size);
                 assert_int_equal(outcome.result, -ENODATA);
                 outcome_clear(&outcome);
         }
@@ -157,7 +145,6 @@ int main(void)
                 cmocka_unit_test(test_fields_of_a_page_are_not_those_of_its_rows),
                 cmocka_unit_test(test_fields_of_a_page_with_other_values),
                 cmocka_unit_test(test_objects_and_arrays_in_rows_of_a_page),
-                cmocka_unit_test(test_brief_page),
                 cmocka_unit_test(test_no_pages),
                 cmocka_unit_test(test_rows_of_a_page_are_bounded),
                 cmocka_unit_test(test_page_truncated_at_every_byte),

@@ -17,10 +17,14 @@
 
 /* ---- explanations ---- */
 
+static bool text_is(const struct text *text, const char *word)
+{
+        return text->size == strlen(word) && strncasecmp(text_or_empty(text), word, text->size) == 0;
+}
+
 static bool error_is(const struct token_response *response, const char *code)
 {
-        return response->body != NULL && response->body->error.size == strlen(code) &&
-               strncasecmp(text_or_empty(&response->body->error), code, strlen(code)) == 0;
+        return response->body != NULL && text_is(&response->body->error, code);
 }
 
 /*
@@ -123,12 +127,6 @@ static enum token_verdict verdict_of_status(const struct token_response *respons
         return TOKEN_UNREACHABLE;
 }
 
-static bool is_bearer(const struct text *type)
-{
-        return type->data == NULL ||
-               (type->size == strlen("bearer") && strncasecmp(type->data, "bearer", type->size) == 0);
-}
-
 static enum token_verdict verdict_of_document(const struct token_response *response,
                                               char explanation[static EXPLANATION_SIZE])
 {
@@ -152,7 +150,7 @@ static enum token_verdict verdict_of_document(const struct token_response *respo
                         status);
                 return TOKEN_UNREACHABLE;
         }
-        if (!is_bearer(&body->token_type)) {
+        if (body->token_type.data != NULL && !text_is(&body->token_type, "bearer")) {
                 explain(explanation, "HTTP %d, but the token type is not bearer", status);
                 return TOKEN_UNREACHABLE;
         }

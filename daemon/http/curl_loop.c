@@ -165,14 +165,6 @@ static void notify_transfers(struct curl_loop *loop)
         }
 }
 
-static void complete_transfer(struct curl_transfer *transfer)
-{
-        CURLcode code = transfer->code;
-
-        curl_loop_remove(transfer);
-        transfer->on_done(transfer, code);
-}
-
 /* Lets libcurl do all it can at once, then calls back; callbacks may add and remove transfers. */
 static void loop_run(struct curl_loop *loop)
 {
@@ -190,8 +182,10 @@ static void loop_run(struct curl_loop *loop)
                 notify_transfers(loop);
 
                 struct curl_transfer *transfer = TAILQ_FIRST(&loop->ended);
-                if (transfer != NULL)
-                        complete_transfer(transfer);
+                if (transfer != NULL) {
+                        curl_loop_remove(transfer);
+                        transfer->on_done(transfer, transfer->code);
+                }
         } while ((loop->act_now && now_us() < end_us) || !TAILQ_EMPTY(&loop->ended));
         loop->running = false;
 }

@@ -30,6 +30,7 @@
 #include "http/curl_loop.h"
 #include "http/http_response.h"
 #include "util/cleanup.h"
+#include "util/container.h"
 #include "util/memory.h"
 #include "util/timespan.h"
 
@@ -43,13 +44,7 @@ struct http_client {
         unsigned generation; /* how often `connections` was replaced */
         LIST_HEAD(, http_request) requests;
         bool in_end, in_sent; /* within a callback */
-
-        char *user_agent;
-        const struct http_authorities *authorities;
-        uint64_t timeout_us;
-        uint64_t connect_timeout_us;
-        size_t body_max;
-        long connections_max;
+        struct http_settings settings;
 };
 
 struct http_request {
@@ -105,7 +100,7 @@ static void replace_connections(const struct http_request *request)
         struct http_request *other;
 
         if (request->generation != client->generation ||
-            curl_loop_new(client->event, client->connections_max, &client->connections) < 0)
+            curl_loop_new(client->event, (long)client->settings.connections_max, &client->connections) < 0)
                 return;
         client->generation++;
 
@@ -136,14 +131,9 @@ static int on_curl_ready(void *userdata, char *remote, char *local, int remote_p
         return CURL_PREREQFUNC_OK;
 }
 
-static struct http_request *request_of(struct curl_transfer *transfer)
-{
-        return (struct http_request *)((char *)transfer - offsetof(struct http_request, transfer));
-}
-
 static void on_transfer_notify(struct curl_transfer *transfer)
 {
-        struct http_request *request = request_of(transfer);
+        struct http_request *request = CONTAINER_OF(transfer, struct http_request, transfer);
 
         request->client->in_sent = true;
         request->on_sent(request->userdata);
@@ -248,7 +238,8 @@ static bool is_suspicious(const struct http_request *request, enum http_outcome 
 
 static void on_transfer_done(struct curl_transfer *transfer, CURLcode code)
 {
-        CLEANUP(cleanup_request_free) struct http_request *request = request_of(transfer);
+        CLEANUP(cleanup_request_free)
+        struct http_request *request = CONTAINER_OF(transfer, struct http_request, transfer);
 
         const struct http_curl_result result = result_of(request, code);
         struct http_end end = http_response_end(&request->response, &result);
@@ -299,12 +290,12 @@ static CURLcode set_authorities(CURL *easy, const struct http_authorities *autho
 /* A failure means that memory is short, or that libcurl was built without what is needed. */
 static CURLcode set_options(struct http_request *request, const struct http_call *call)
 {
-        const struct http_client *client = request->client;
+        const struct http_settings *settings = &request->client->settings;
         bool plain = strncasecmp(call->url, "http:", 5) == 0;
         CURL *easy = request->transfer.easy;
         CURLcode code = CURLE_OK;
 
-        SET(CURLOPT_TIMEOUT_MS, to_milliseconds(client->timeout_us));
+        SET(CURLOPT_TIMEOUT_MS, to_milliseconds(settings->timeout_us));
         SET(CURLOPT_ERRORBUFFER, request->curl_error);
         SET(CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
         /* One connection per request at a time: one that hangs delays no other request. */
@@ -312,12 +303,12 @@ static CURLcode set_options(struct http_request *request, const struct http_call
         SET(CURLOPT_NOSIGNAL, 1L);
         SET(CURLOPT_QUICK_EXIT, 1L); /* do not join the resolver's thread when a request ends */
         SET(CURLOPT_FOLLOWLOCATION, 0L);
-        SET(CURLOPT_USERAGENT, client->user_agent);
+        SET(CURLOPT_USERAGENT, settings->user_agent);
         SET(CURLOPT_ACCEPT_ENCODING, "gzip");
-        SET(CURLOPT_CONNECTTIMEOUT_MS, to_milliseconds(client->connect_timeout_us));
+        SET(CURLOPT_CONNECTTIMEOUT_MS, to_milliseconds(settings->connect_timeout_us));
         SET(CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_MAX_S);
         SET(CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFE_MAX_S);
-        SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)client->body_max);
+        SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)settings->body_max);
         SET(CURLOPT_PREREQFUNCTION, on_curl_ready);
         SET(CURLOPT_PREREQDATA, request);
         SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
@@ -325,7 +316,7 @@ static CURLcode set_options(struct http_request *request, const struct http_call
         if (plain)
                 SET(CURLOPT_PROXY, "");
         if (code == CURLE_OK)
-                code = set_authorities(easy, client->authorities);
+                code = set_authorities(easy, settings->authorities);
         SET(CURLOPT_HTTPHEADER, request->headers);
         if (call->username != NULL) {
                 SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
@@ -361,7 +352,7 @@ struct http_request *http_start(struct http_client *client, const struct http_ca
                 .on_end = call->on_end,
                 .userdata = call->userdata,
                 .response = {
-                        .body_max = client->body_max,
+                        .body_max = client->settings.body_max,
                         .on_body = call->on_body,
                         .userdata = call->userdata,
                 },
@@ -390,14 +381,8 @@ int http_client_new(sd_event *event, const struct http_settings *settings, struc
         struct http_client *client = memory_need(calloc(1, sizeof(*client)));
         LIST_INIT(&client->requests);
         client->event = sd_event_ref(event);
-        client->timeout_us = settings->timeout_us;
-        client->connect_timeout_us = settings->connect_timeout_us;
-        client->body_max = settings->body_max;
-        client->connections_max = settings->connections_max > 0 ? (long)settings->connections_max : 1;
-
-        client->user_agent = memory_need(strdup(settings->user_agent));
-        client->authorities = settings->authorities;
-        int r = curl_loop_new(event, client->connections_max, &client->connections);
+        client->settings = *settings;
+        int r = curl_loop_new(event, (long)settings->connections_max, &client->connections);
         if (r < 0)
                 return r;
 
@@ -415,7 +400,6 @@ struct http_client *http_client_free(struct http_client *client)
                 request_free(LIST_FIRST(&client->requests));
         curl_loop_unref(client->connections);
         sd_event_unref(client->event);
-        free(client->user_agent);
         free(client);
         return NULL;
 }

@@ -25,15 +25,15 @@ struct http_authorities;
 struct http_request;
 
 struct http_settings {
-        const char *user_agent;
-        const struct http_authorities *authorities; /* borrowed by the client; NULL: those of the system */
+        const char *user_agent;                     /* borrowed by the client */
+        const struct http_authorities *authorities; /* likewise; NULL: those of the system */
         uint64_t timeout_us;         /* for a whole request, including the wait for a free connection */
         uint64_t connect_timeout_us; /* for name resolution, connection and TLS handshake */
         size_t body_max;             /* decoded bytes of a 2xx response */
         unsigned connections_max;    /* open at a time; 0 means 1 */
 };
 
-/* `user_agent` is copied. Returns 0 or an error of epoll or timerfd. */
+/* Returns 0 or an error of epoll or timerfd. */
 int http_client_new(sd_event *event, const struct http_settings *settings, struct http_client **ret_client);
 
 /*

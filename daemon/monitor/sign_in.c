@@ -90,22 +90,6 @@ bool sign_in_is_done(struct monitor *monitor, uint64_t *wake_us)
 
 /* ---- the result ---- */
 
-static enum failure failure_of(enum token_verdict verdict)
-{
-        switch (verdict) {
-        case TOKEN_REFUSED:
-        case TOKEN_BLOCKED:
-                return FAILURE_REFUSED;
-        case TOKEN_THROTTLED:
-                return FAILURE_THROTTLED;
-        case TOKEN_UNREACHABLE:
-                return FAILURE_UNREACHABLE;
-        case TOKEN_OBTAINED:
-                break;
-        }
-        return FAILURE_NONE;
-}
-
 /* The current token stays valid for a while: logged once, and requests continue. */
 static void postpone_renewal(struct monitor *monitor, enum failure failure, const char *explanation)
 {
@@ -182,7 +166,7 @@ static void take_success(struct monitor *monitor)
 
 void sign_in_take_result(struct monitor *monitor, const struct token_result *result)
 {
-        enum failure failure = failure_of(result->verdict);
+        enum failure failure = result->verdict == TOKEN_UNREACHABLE ? FAILURE_UNREACHABLE : result->failure;
 
         monitor->signing_in = false;
         planner_end_request(monitor->planner, &monitor->sign_in, monitor_now_us(monitor));

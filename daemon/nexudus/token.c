@@ -366,22 +366,6 @@ static void accept_tokens(struct token *token, struct token_body *body)
         token->tokens = tokens;
 }
 
-static enum failure failure_of(enum token_verdict verdict, const struct http_end *end)
-{
-        switch (verdict) {
-        case TOKEN_OBTAINED:
-                return FAILURE_NONE;
-        case TOKEN_REFUSED:
-        case TOKEN_BLOCKED:
-                return FAILURE_REFUSED;
-        case TOKEN_THROTTLED:
-                return FAILURE_THROTTLED;
-        case TOKEN_UNREACHABLE:
-                break;
-        }
-        return failure_of_end(end);
-}
-
 static void on_end(void *userdata, const struct http_end *end)
 {
         struct token *token = userdata;
@@ -390,7 +374,7 @@ static void on_end(void *userdata, const struct http_end *end)
 
         token->http = NULL;
         struct token_result result = read_response(token, end, &body, explanation);
-        token->callbacks.on_response(token->callbacks.userdata, failure_of(result.verdict, end),
+        token->callbacks.on_response(token->callbacks.userdata, result.failure,
                                      token->now() - token->requested_us);
         if (result.verdict == TOKEN_OBTAINED) {
                 accept_tokens(token, &body);

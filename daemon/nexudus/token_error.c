@@ -187,6 +187,22 @@ static enum token_verdict verdict_of(const struct token_response *response,
         return TOKEN_UNREACHABLE;
 }
 
+static enum failure failure_of(enum token_verdict verdict, const struct http_end *end)
+{
+        switch (verdict) {
+        case TOKEN_OBTAINED:
+                return FAILURE_NONE;
+        case TOKEN_REFUSED:
+        case TOKEN_BLOCKED:
+                return FAILURE_REFUSED;
+        case TOKEN_THROTTLED:
+                return FAILURE_THROTTLED;
+        case TOKEN_UNREACHABLE:
+                break;
+        }
+        return failure_of_end(end);
+}
+
 struct token_result token_classify(const struct token_response *response,
                                    char explanation[static EXPLANATION_SIZE])
 {
@@ -194,6 +210,7 @@ struct token_result token_classify(const struct token_response *response,
 
         return (struct token_result){
                 .verdict = verdict,
+                .failure = failure_of(verdict, response->end),
                 .grant = response->grant,
                 .code_may_help = verdict == TOKEN_REFUSED && code_may_help(response),
                 .retry_after_us = response->end->retry_after_us,

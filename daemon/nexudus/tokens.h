@@ -50,6 +50,7 @@ enum token_grant {
 
 struct token_result {
         enum token_verdict verdict;
+        enum failure failure; /* that of the last response; TOKEN_OBTAINED: none */
         enum token_grant grant;
         bool code_may_help;      /* a login without a code was refused, perhaps because one is required */
         uint64_t retry_after_us; /* HTTP_RETRY_NONE without Retry-After */

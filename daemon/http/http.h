@@ -30,7 +30,7 @@ struct http_settings {
         uint64_t timeout_us;         /* for a whole request, including the wait for a free connection */
         uint64_t connect_timeout_us; /* for name resolution, connection and TLS handshake */
         size_t body_max;             /* decoded bytes of a 2xx response */
-        unsigned connections_max;    /* open at a time; 0 means 1 */
+        unsigned connections_max;    /* open at a time, at least 1 */
 };
 
 /* Returns 0 or an error of epoll or timerfd. */

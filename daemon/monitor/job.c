@@ -35,7 +35,12 @@ struct job *job_new(const struct job_config *config)
         struct job *job = memory_need(calloc(1, sizeof(*job)));
 
         job->planning.id = config->id;
-        job->planning.settings = job_settings(config);
+        job->planning.settings = (struct planner_settings){
+                .interval_us = config->poll.interval_us,
+                .max_interval_us = config->poll.max_interval_us,
+                .stalled_after_us = config->poll.stalled_after_us,
+                .result_wait_us = config->poll.result_wait_us,
+        };
         job->from_command_line = config->from_command_line;
         if (config->name != NULL)
                 job->name = memory_need(strdup(config->name));
@@ -88,31 +93,6 @@ int job_load(struct job *job, struct store *store, uint64_t now_us)
 
 /* ---- settings ---- */
 
-static bool has_name(const struct job *job, const char *name)
-{
-        if (job->name == NULL || name == NULL)
-                return job->name == name;
-        return strcmp(job->name, name) == 0;
-}
-
-static bool has_hooks(const struct job *job, const struct job_config *config)
-{
-        if (job->hooks == NULL || !config->hooks_given)
-                return job->hooks == NULL && !config->hooks_given;
-        if (job->hooks->count != config->hooks.count)
-                return false;
-        for (size_t i = 0; i < config->hooks.count; i++)
-                if (strcmp(job->hooks->items[i], config->hooks.items[i]) != 0)
-                        return false;
-        return true;
-}
-
-bool job_is_named(const struct job *job, const struct job_config *config)
-{
-        return has_name(job, config->name) && has_hooks(job, config) &&
-               job->from_command_line == config->from_command_line;
-}
-
 struct planner_settings job_describe(struct job *job, struct job *described)
 {
         const struct planner_settings settings = described->planning.settings;
@@ -124,16 +104,6 @@ struct planner_settings job_describe(struct job *job, struct job *described)
         job->from_command_line = described->from_command_line;
         job_free(described);
         return settings;
-}
-
-struct planner_settings job_settings(const struct job_config *config)
-{
-        return (struct planner_settings){
-                .interval_us = config->poll.interval_us,
-                .max_interval_us = config->poll.max_interval_us,
-                .stalled_after_us = config->poll.stalled_after_us,
-                .result_wait_us = config->poll.result_wait_us,
-        };
 }
 
 /* ---- discovered jobs ---- */

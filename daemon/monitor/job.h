@@ -65,14 +65,8 @@ struct job *job_free(struct job *job);
 /* Loads from the state what is recorded of a job. `now_us` is CLOCK_BOOTTIME. 0 or a negative errno. */
 int job_load(struct job *job, struct store *store, uint64_t now_us);
 
-/* Whether name, hooks and origin are as configured; how it is polled is not compared. */
-bool job_is_named(const struct job *job, const struct job_config *config);
-
 /* Gives a job name, hooks and origin of another, which is freed. Returns how that one is polled. */
 struct planner_settings job_describe(struct job *job, struct job *described);
-
-/* How a job is polled by its configuration. */
-struct planner_settings job_settings(const struct job_config *config);
 
 /*
  * A job as the sections [discover NAME] say that found it: the settings of the first, the hooks of all.

@@ -80,7 +80,7 @@ static void drop_added_twice(struct job_changes *changes, const struct job_table
                 }
                 job_table_remove(&changes->next, added);
                 job_table_add(&changes->next, job);
-                (void)job_describe(job, added);
+                job_free(added);
         }
         changes->added_count = kept;
 }
@@ -132,13 +132,11 @@ void job_changes_make(struct job_changes *changes, struct job_table *table, stru
         for (size_t i = 0; i < changes->added_count; i++)
                 planner_add_job(planner, &changes->added[i]->planning);
         for (size_t i = 0; i < config->job_count; i++) {
-                const struct planner_settings settings = job_settings(&config->jobs[i]);
                 struct job *job = job_table_find(table, config->jobs[i].id);
 
                 if (job == NULL) /* it was removed */
                         continue;
-                if (!job_is_named(job, &config->jobs[i]))
-                        (void)job_describe(job, job_new(&config->jobs[i]));
+                const struct planner_settings settings = job_describe(job, job_new(&config->jobs[i]));
                 planner_update_job(planner, &job->planning, &settings, now_us);
                 job->listed = true;
         }

@@ -143,10 +143,7 @@ bool recent_next(struct monitor *monitor, bool may_send, uint64_t now_us, struct
                 search->in_flight = true;
                 return true;
         }
-        if (search->deadline_us < at_us)
-                at_us = search->deadline_us;
-        if (at_us < *wake_us)
-                *wake_us = at_us;
+        *wake_us = time_earlier(*wake_us, time_earlier(search->deadline_us, at_us));
         return false;
 }
 

@@ -17,12 +17,6 @@
 /* After a failed early renewal the next one waits this long. */
 #define RENEW_AGAIN_US (5 * USEC_PER_MIN)
 
-static void bring_forward(uint64_t *wake_us, uint64_t to_us)
-{
-        if (to_us < *wake_us)
-                *wake_us = to_us;
-}
-
 static void start_sign_in(struct monitor *monitor)
 {
         planner_begin_sign_in(monitor->planner, &monitor->sign_in);
@@ -56,7 +50,7 @@ bool sign_in_is_done(struct monitor *monitor, uint64_t *wake_us)
         case SESSION_READY: {
                 uint64_t span_us = session_renew_in(session);
                 if (span_us != USEC_NEVER)
-                        bring_forward(wake_us, now + span_us);
+                        *wake_us = time_earlier(*wake_us, now + span_us);
                 if (session_login_is_due(session))
                         login_note_due(monitor, NULL);
                 return true;
@@ -67,7 +61,7 @@ bool sign_in_is_done(struct monitor *monitor, uint64_t *wake_us)
                 if (at_us <= now)
                         start_sign_in(monitor);
                 else
-                        bring_forward(wake_us, at_us);
+                        *wake_us = time_earlier(*wake_us, at_us);
                 return true;
         case SESSION_SIGN_IN:
                 /* Without a job to poll no token is needed. */
@@ -76,7 +70,7 @@ bool sign_in_is_done(struct monitor *monitor, uint64_t *wake_us)
                 if (at_us <= now)
                         start_sign_in(monitor);
                 else
-                        bring_forward(wake_us, at_us);
+                        *wake_us = time_earlier(*wake_us, at_us);
                 return false;
         case SESSION_LOGIN:
                 if (planner_next_due(monitor->planner) != USEC_NEVER || recent_is_waiting(monitor))

@@ -38,6 +38,11 @@ struct change {
         bool unrecognised_status; /* no configured pattern matches the Status */
 };
 
+static inline bool change_is_to_be_recorded(const struct change *change)
+{
+        return change->has_event || change->result_read;
+}
+
 /*
  * An ended job has an event unless it is recorded with the same texts and outcome; the outcome can differ
  * because the patterns were changed. An open job is `seen` at first, then `changed` whenever a text differs

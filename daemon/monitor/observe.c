@@ -28,16 +28,10 @@ struct commit {
         struct job_memory seen;
 };
 
-/* Whether there is something to record. */
-static bool is_change(const struct observation *observation)
-{
-        return observation->change.has_event || observation->change.result_read;
-}
-
 static void complete(struct monitor *monitor, struct planner_job *job, const struct observation *observation,
                      const struct job_memory *seen, bool recorded)
 {
-        if (!recorded && is_change(observation))
+        if (!recorded && change_is_to_be_recorded(&observation->change))
                 monitor->unrecorded++;
         planner_complete(monitor->planner, job, observation, recorded, seen, monitor_now_us(monitor),
                          random_u64());
@@ -132,7 +126,7 @@ void observe(struct monitor *monitor, struct planner_job *job, struct job_record
                 not_found_clear(monitor->parts.state, job->id);
         report(monitor, job_of(job), record, &observation.change);
 
-        if (is_change(&observation))
+        if (change_is_to_be_recorded(&observation.change))
                 begin_commit(monitor, job_of(job), &observation, &seen, record);
         else
                 complete(monitor, job, &observation, &seen, false);

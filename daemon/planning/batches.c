@@ -42,11 +42,6 @@
 /* The key of the first part; each later one is put before it, and one that was throttled behind. */
 #define FIRST_PART_KEY (UINT64_MAX / 2)
 
-bool batches_enabled(const struct planner_api *api, uint64_t now_us)
-{
-        return api->batch_size >= 2 && api->batches_from_us <= now_us;
-}
-
 void batches_set_size(struct planner_api *api, unsigned size)
 {
         api->batch_size = size;

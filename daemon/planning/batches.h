@@ -12,9 +12,6 @@
  * individually, they are disabled for an hour.
  */
 
-/* True while batches may be used. */
-bool batches_enabled(const struct planner_api *api, uint64_t now_us);
-
 /* What was learned of the size of batches does not hold any more. */
 void batches_set_size(struct planner_api *api, unsigned size);
 

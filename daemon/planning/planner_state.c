@@ -92,16 +92,11 @@ void planner_plan_gone(struct planner *planner, struct planner_job *job, uint64_
         planner_plan(planner, job, 0, now_us);
 }
 
-static bool batches_work(const struct planner *planner, uint64_t now_us)
-{
-        return planner->api.batch_size >= 2 && planner->api.batches_from_us <= now_us;
-}
-
 void planner_plan_again(struct planner *planner, struct planner_job *job, uint64_t now_us, uint64_t random)
 {
         job->pace_us = job->settings.interval_us;
         planner_plan(planner, job, pace_jitter(job->pace_us, random), now_us);
-        if (batches_work(planner, now_us) || job->confirm || !job->watch.memory.recorded ||
+        if (batches_enabled(&planner->api, now_us) || job->confirm || !job->watch.memory.recorded ||
             planner_job_is_gone(job) || job->entry.position == 0)
                 return;
         uint64_t due_us = job->entry.due_us;
@@ -126,7 +121,7 @@ static uint64_t sweep_least(const struct planner *planner, uint64_t now_us)
         const struct planner_api *api = &planner->api;
 
         return planner->job_count * rate_limiter_emission_interval(&api->rate_limiter) /
-               (batches_work(planner, now_us) ? api->batch_size : 1);
+               (batches_enabled(&planner->api, now_us) ? api->batch_size : 1);
 }
 
 /*

@@ -99,6 +99,12 @@ struct planner_api {
         uint64_t read_us[2], read_id[2];
 };
 
+/* True while batches may be used. */
+static inline bool batches_enabled(const struct planner_api *api, uint64_t now_us)
+{
+        return api->batch_size >= 2 && api->batches_from_us <= now_us;
+}
+
 enum feed_phase {
         FEED_PHASE_OFF,
         FEED_PHASE_STARTING, /* no round is complete yet */

@@ -61,12 +61,6 @@ struct observation planner_take_gone(const struct planner_job *job)
         };
 }
 
-/* Whether there is something to record. */
-static bool is_change(const struct change *change)
-{
-        return change->has_event || change->result_read;
-}
-
 void planner_complete(struct planner *planner, struct planner_job *job, const struct observation *observation,
                       bool recorded, const struct job_memory *seen, uint64_t now_us, uint64_t random)
 {
@@ -82,7 +76,7 @@ void planner_complete(struct planner *planner, struct planner_job *job, const st
         if (planner_job_has_ended(job) && !job->sampled)
                 job->done = true;
         if (!job->row_waits && !job->sampled && observation->poll_again_us == 0 &&
-            (recorded || !is_change(change)))
+            (recorded || !change_is_to_be_recorded(change)))
                 job->row_shown = false;
         if (planner_job_is_gone(job) || job->done) {
                 job->failing = false; /* "not found" is what is expected of it, in batches too */

@@ -130,12 +130,7 @@ static enum row_verdict judge_null(const struct planner *planner, const struct p
 /* Whether the job is stalled, or its end is held back: that depends on the clock and not on the row. */
 static bool needs_single_read(const struct planner_job *job, uint64_t now_us)
 {
-        const struct planner_settings *settings = &job->settings;
-
-        if (job->watch.held_since_us != 0)
-                return true;
-        return settings->stalled_after_us > 0 && !job->watch.stalled &&
-               (int64_t)now_us - job->watch.changed_us >= (int64_t)settings->stalled_after_us;
+        return job->watch.held_since_us != 0 || planner_stalled_in(job, now_us) == 0;
 }
 
 /* By the present rules: a reload may have changed them. Most rows have the same Status, which is open. */

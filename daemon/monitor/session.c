@@ -118,21 +118,17 @@ static void use_token(struct session *session)
                 nexudus_set_token(session->parts.nexudus, current);
 }
 
-static void log_sign_in(const struct session *session, enum token_grant grant)
+static const char *grant_to_string(enum token_grant grant)
 {
-        struct journal *journal = session->parts.journal;
-
         switch (grant) {
         case TOKEN_BY_PASSWORD:
-                journal_print(journal, LOG_DEBUG, "Signed in to the API with user name and password.");
-                break;
+                return "user name and password";
         case TOKEN_BY_REFRESH:
-                journal_print(journal, LOG_DEBUG, "Signed in to the API with the refresh token.");
-                break;
+                return "the refresh token";
         case TOKEN_BY_LOGIN:
-                journal_print(journal, LOG_DEBUG, "Signed in to the API with a login.");
                 break;
         }
+        return "a login";
 }
 
 static void on_token_answer(void *userdata, const struct token_result *answer)
@@ -143,7 +139,8 @@ static void on_token_answer(void *userdata, const struct token_result *answer)
                 session->obtained_us = clock_process_us();
                 token_store_save(session->store, answer->tokens);
                 use_token(session);
-                log_sign_in(session, answer->grant);
+                journal_print(session->parts.journal, LOG_DEBUG, "Signed in to the API with %s.",
+                              grant_to_string(answer->grant));
         }
         session->parts.on_answer(session->parts.userdata, answer);
 }

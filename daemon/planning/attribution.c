@@ -128,8 +128,6 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
                 batches_note_check_failed(&planner->api, request);
         if (request->kind == REQUEST_CHECK)
                 return witnesses_check_failed(planner, failure->failure, now_us, random);
-        if (request->kind == REQUEST_GONE_CHECK)
-                return gone_check_failed(planner, request, failure->failure, now_us, random);
         if (failure->failure == FAILURE_UNREACHABLE || api_wide) {
                 request_give_back(planner, request, now_us);
                 witnesses_open_breaker(planner, failure->failure, now_us, random);
@@ -137,6 +135,8 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
         }
         if (request->kind == REQUEST_SIGN_IN || is_for_client(request))
                 return ATTRIBUTED_TO_NONE;
+        if (request->kind == REQUEST_GONE_CHECK)
+                return gone_check_failed(planner, request, now_us, random);
         if (request->kind == REQUEST_PAGE)
                 return feed_page_failed(planner, request, failure, now_us, random);
         return request->kind == REQUEST_BATCH ? batch_failed(planner, request, failure, now_us, random)

@@ -66,16 +66,11 @@ bool planner_take_gone_check(struct planner *planner, const struct planner_reque
 }
 
 enum attribution gone_check_failed(struct planner *planner, const struct planner_request *request,
-                                   enum failure failure, uint64_t now_us, uint64_t random)
+                                   uint64_t now_us, uint64_t random)
 {
         struct planner_job *job = request->jobs[0];
         const struct planner_failure again = { .failure = FAILURE_NOT_FOUND };
 
-        if (failure == FAILURE_UNREACHABLE) {
-                planner_put(planner, job, now_us);
-                witnesses_open_breaker(planner, failure, now_us, random);
-                return ATTRIBUTED_TO_API;
-        }
         if (++planner->api.failed_gone_checks >= FAILED_GONE_CHECKS_MAX)
                 planner->api.no_gone_checks_until_us = now_us + NO_CHECKS_US;
         if (planner->api.no_gone_checks_until_us > now_us && job->others_read) {

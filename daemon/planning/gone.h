@@ -29,9 +29,9 @@ enum attribution gone_note_not_found(struct planner *planner, struct planner_job
 bool planner_take_gone_check(struct planner *planner, const struct planner_request *request, bool shown,
                              uint64_t now_us, uint64_t random);
 
-/* REQUEST_GONE_CHECK failed while the breaker was closed. */
+/* REQUEST_GONE_CHECK failed while the breaker was closed; not unreachable. */
 enum attribution gone_check_failed(struct planner *planner, const struct planner_request *request,
-                                   enum failure failure, uint64_t now_us, uint64_t random);
+                                   uint64_t now_us, uint64_t random);
 
 /* The request is for a gone job, which was not found. */
 bool gone_is_expected(const struct planner_request *request, enum failure failure);

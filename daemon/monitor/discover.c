@@ -167,7 +167,7 @@ static void look_up(struct monitor *monitor, struct job_record *row, char *names
         const struct remote_time created = remote_time_parse(&row->created_on);
         struct lookup *lookup = memory_need(calloc(1, sizeof(*lookup)));
 
-        known_ids_add(&monitor->discover.known, row->id, created.ticks);
+        marked_set_put(&monitor->discover.known, KNOWN_IDS_MAX, row->id, created.ticks);
         *lookup = (struct lookup){ .monitor = monitor,
                                    .row = *row,
                                    .names = names,
@@ -222,7 +222,7 @@ void discover_take_row(struct monitor *monitor, struct job_record *row, bool aga
         char *names;
 
         note_created(monitor, &created);
-        if (known_ids_contain(&monitor->discover.known, row->id) ||
+        if (marked_set_has(&monitor->discover.known, row->id) ||
             job_table_find(&monitor->jobs, row->id) != NULL)
                 return;
         if (discover_sections_judge(&monitor->discover.sections, row, false, &names) == DISCOVER_NOT_NEW)

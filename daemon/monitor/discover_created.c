@@ -152,7 +152,7 @@ void discover_created_take_page(struct monitor *monitor, struct job_record recor
         enum feed_step step =
                 created_round_take_page(&discover->round, sections, section_count, rows, count, &end);
         if (count_not_begun(&discover->sections) < not_begun)
-                known_ids_clear(&discover->known); /* with `since` it may match what others did not */
+                marked_set_clear(&discover->known); /* with `since` it may match what others did not */
         if (step != FEED_AGAIN && step != FEED_FAILED)
                 for (size_t i = count; i-- > 0;) /* the oldest job first, as they were created */
                         discover_take_row(monitor, taken[i], false);

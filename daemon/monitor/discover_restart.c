@@ -160,7 +160,7 @@ void discover_clear(struct monitor *monitor)
         discover_drop_lookups(monitor);
         assert(monitor->discover.looking_up == 0);
         discover_sections_clear(&monitor->discover.sections);
-        known_ids_clear(&monitor->discover.known);
+        marked_set_clear(&monitor->discover.known);
 }
 
 /* ---- reload ---- */
@@ -235,7 +235,7 @@ void discover_reload(struct monitor *monitor, const struct job_table *removed)
         discover_sections_reload(&discover->sections, monitor->parts.config);
         settle_wanted(monitor);
         forget_removed(monitor, removed, false);
-        known_ids_clear(&discover->known); /* another section may match */
+        marked_set_clear(&discover->known); /* another section may match */
         count_jobs(monitor);
         discover->some_ended = true;
         discover->unsaved |= before > 0 || discover->sections.count > 0;
@@ -244,7 +244,8 @@ void discover_reload(struct monitor *monitor, const struct job_table *removed)
 
 void discover_forget(struct monitor *monitor, const struct job *job)
 {
-        known_ids_add(&monitor->discover.known, job->planning.id, job->discovery->created.ticks);
+        marked_set_put(&monitor->discover.known, KNOWN_IDS_MAX, job->planning.id,
+                       job->discovery->created.ticks);
 }
 
 void discover_recount(struct monitor *monitor)
@@ -285,7 +286,7 @@ void discover_reset(struct monitor *monitor)
 
         for (size_t i = 0; i < discover->sections.count; i++)
                 discovery_clear(&discover->sections.sections[i].discovery);
-        known_ids_clear(&discover->known);
+        marked_set_clear(&discover->known);
         discover->round = CREATED_ROUND_INITIAL;
         discover->in_feed_round = false;
         discover->resets++;
@@ -346,7 +347,8 @@ static void take_out_ended(struct monitor *monitor)
                         discover->unrecorded--;
                 else
                         continue;
-                known_ids_add(&discover->known, job->planning.id, job->discovery->created.ticks);
+                marked_set_put(&discover->known, KNOWN_IDS_MAX, job->planning.id,
+                               job->discovery->created.ticks);
                 remove_job(monitor, job);
                 discover->watched--;
         }
@@ -389,7 +391,7 @@ static void raise_sections(struct monitor *monitor)
         discover->unsaved = false;
         const struct remote_time horizon = discover_sections_horizon(&discover->sections);
         if (horizon.form != REMOTE_TIME_NONE)
-                known_ids_forget(&discover->known, horizon.ticks);
+                marked_set_forget(&discover->known, horizon.ticks);
 }
 
 void discover_update(struct monitor *monitor)

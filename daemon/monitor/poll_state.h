@@ -12,7 +12,6 @@
 #include "monitor/failing.h"
 #include "monitor/job_changes.h"
 #include "monitor/job_table.h"
-#include "monitor/known_ids.h"
 #include "monitor/login_result.h"
 #include "monitor/manual_jobs.h"
 #include "monitor/parts.h"
@@ -22,6 +21,7 @@
 #include "planning/api_events.h"
 #include "planning/created_round.h"
 #include "planning/planner.h"
+#include "util/marked_set.h"
 #include "util/timespan.h"
 
 /* See outage.h. */
@@ -54,11 +54,15 @@ struct recent_search;
 struct diagnosis_run;
 struct lookup;
 
+/* IDs that are known to be of no new job. More are looked up again; a day brings fewer. */
+#define KNOWN_IDS_MAX 100000
+
 /* What is known of new jobs: see discover.h, and discover_created.h for the last part. */
 struct discover {
         struct discover_sections sections;
-        struct known_ids known;
-        size_t looking_up;             /* rows that are being looked up in the state */
+        struct marked_set known; /* IDs of jobs that are not watched and need not be looked up, marked with
+                                  * their CreatedOn as ticks */
+        size_t looking_up;       /* rows that are being looked up in the state */
         struct lookup *failed_lookups; /* of these: they are repeated at `retry_us` */
         uint64_t retry_us;             /* USEC_NEVER: there is none */
         unsigned resets;               /* how often another API was taken */

@@ -52,7 +52,7 @@ void feed_cursor_init(struct feed_cursor *cursor)
 
 void feed_cursor_clear(struct feed_cursor *cursor)
 {
-        seen_rows_clear(&cursor->seen);
+        marked_set_clear(&cursor->seen);
 }
 
 void feed_cursor_start(struct feed_cursor *cursor, const struct remote_time *saved)
@@ -309,7 +309,8 @@ static size_t find_new_rows(const struct feed_cursor *cursor, const struct feed_
                 if (rows[i].watched)
                         new[i] = !rows[i].as_recorded_or_seen;
                 else
-                        new[i] = !is_older(cursor, &rows[i]) && !seen_rows_has(&cursor->seen, rows[i].digest);
+                        new[i] =
+                                !is_older(cursor, &rows[i]) && !marked_set_has(&cursor->seen, rows[i].digest);
                 found += new[i];
         }
         return found;
@@ -325,7 +326,7 @@ static void note_rows(struct feed_cursor *cursor, const struct feed_row rows[], 
 {
         for (size_t i = 0; i < count; i++) {
                 if (!rows[i].watched)
-                        seen_rows_note(&cursor->seen, rows[i].digest);
+                        marked_set_put(&cursor->seen, SEEN_ROWS_MAX, rows[i].digest, cursor->round);
                 clear_suspect(cursor, &rows[i]);
         }
         cursor->round_rows += count;
@@ -356,11 +357,18 @@ static void end_round(struct feed_cursor *cursor)
         restart_round(cursor);
 }
 
+/* Rows that this round has not shown. */
+static void forget_seen_rows(struct feed_cursor *cursor)
+{
+        marked_set_forget(&cursor->seen, cursor->round - 1);
+        cursor->round++;
+}
+
 static void end_full_round(struct feed_cursor *cursor)
 {
         cursor->full_us = cursor->round_us;
         cursor->full_rows = cursor->round_rows;
-        seen_rows_end_round(&cursor->seen);
+        forget_seen_rows(cursor);
         end_round(cursor);
 }
 
@@ -392,7 +400,7 @@ static enum feed_step complete_round(struct feed_cursor *cursor, uint64_t now_us
 
         if (cursor->shifted) { /* the next round reads as far back as this one */
                 cursor->full_us = 0;
-                seen_rows_end_round(&cursor->seen);
+                forget_seen_rows(cursor);
                 end_round(cursor);
                 return FEED_ROUND_DONE;
         }

@@ -7,7 +7,7 @@
 
 #include "planning/feed_page.h"
 #include "planning/feed_search.h"
-#include "planning/seen_rows.h"
+#include "util/marked_set.h"
 
 /*
  * A change that a poll found and the feed had not shown: it may have been about to. Two complete rounds
@@ -21,6 +21,8 @@ struct feed_suspect {
 };
 
 #define FEED_SUSPECTS_MAX 8
+
+#define SEEN_ROWS_MAX 32768
 
 /*
  * For how long the feed is off after a failure: 1 h, 2 h, 4 h ... up to a day. When it has worked as long as
@@ -47,7 +49,10 @@ struct feed_cursor {
         int64_t boundary; /* rows older than this were read by earlier rounds; of the form of `newest` */
         int64_t recent;   /* the newest time of the last round, short or not */
         int64_t floor;    /* `boundary` is not put before it, after a round was cut */
-        struct seen_rows seen;
+        struct marked_set seen; /* digests of rows of jobs that are not watched: those that were shown in this
+                                 * round or the one before, at most SEEN_ROWS_MAX; a row that is not
+                                 * remembered counts as unseen */
+        int64_t round;          /* the number of this round, by which they are marked */
         struct feed_suspect suspects[FEED_SUSPECTS_MAX];
         size_t suspect_count;
         bool works;       /* a round is complete since the feed is on */

@@ -32,17 +32,10 @@ static void note_sent(struct request_slot *slot)
 
 static void cancel(struct request_slot *slot)
 {
-        struct planner *planner = slot->monitor->planner;
-        uint64_t now = monitor_now_us(slot->monitor);
-
         nexudus_cancel(slot->http);
         note_sent(slot);
-        planner_end_request(planner, &slot->request, now);
-        planner_requeue(planner, &slot->request, now);
-        if (slot->request.kind == REQUEST_SEARCH)
-                recent_note_cancelled(slot->monitor);
-        if (slot->request.kind == REQUEST_DIAGNOSIS)
-                diagnosis_note_cancelled(slot->monitor);
+        planner_end_request(slot->monitor->planner, &slot->request, monitor_now_us(slot->monitor));
+        response_requeue(slot);
         release(slot);
 }
 
@@ -259,8 +252,7 @@ void requests_drop_removed(struct monitor *monitor)
         for (size_t i = 0; i < MAX_IN_FLIGHT; i++) {
                 struct request_slot *slot = &monitor->slots[i];
 
-                if (slot->monitor == NULL || slot->request.kind == REQUEST_PAGE ||
-                    slot->request.kind == REQUEST_SEARCH || slot->request.kind == REQUEST_DIAGNOSIS)
+                if (slot->monitor == NULL || slot->request.count == 0)
                         continue;
                 batch_drop_removed(slot);
                 if (slot->request.count == 0)

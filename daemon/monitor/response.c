@@ -43,8 +43,7 @@ static bool is_refused_for_token(struct request_slot *slot)
         struct monitor *monitor = slot->monitor;
         struct planner_request *request = &slot->request;
         bool polls = request->kind == REQUEST_SINGLE || request->kind == REQUEST_BATCH;
-        bool page = request->kind == REQUEST_PAGE || request->kind == REQUEST_SEARCH ||
-                    request->kind == REQUEST_DIAGNOSIS;
+        bool page = request->kind == REQUEST_PAGE || planner_request_is_for_client(request);
         bool in_vain = page ? monitor->search_token_renewed : polls && token_was_renewed(request);
 
         if (in_vain && planner_breaker(monitor->planner)->state == BREAKER_CLOSED)
@@ -140,7 +139,7 @@ static void take_success(struct request_slot *slot, const struct nexudus_respons
 
         log_recovered(monitor, request);
         planner_succeeded(monitor->planner, request, now);
-        if (request->kind != REQUEST_SEARCH && request->kind != REQUEST_DIAGNOSIS) /* of no job */
+        if (!planner_request_is_for_client(request)) /* of no job */
                 outage_update(monitor, &success);
         switch (request->kind) {
         case REQUEST_SINGLE:
@@ -210,8 +209,7 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
         const struct outage_cause cause = { .failure = response->failure,
                                             .blocked = response->blocked,
                                             .search = slot->request.kind == REQUEST_PAGE ||
-                                                      slot->request.kind == REQUEST_SEARCH ||
-                                                      slot->request.kind == REQUEST_DIAGNOSIS,
+                                                      planner_request_is_for_client(&slot->request),
                                             .explanation = response->explanation };
         struct monitor *monitor = slot->monitor;
         const struct planner_request *request = &slot->request;
@@ -260,18 +258,25 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
         outage_update(monitor, &cause);
 }
 
+void response_requeue(struct request_slot *slot)
+{
+        struct monitor *monitor = slot->monitor;
+
+        planner_requeue(monitor->planner, &slot->request, monitor_now_us(monitor));
+        if (slot->request.kind == REQUEST_SEARCH)
+                recent_note_cancelled(monitor);
+        if (slot->request.kind == REQUEST_DIAGNOSIS)
+                diagnosis_note_cancelled(monitor);
+}
+
 void response_take(struct request_slot *slot, const struct nexudus_response *response)
 {
         struct monitor *monitor = slot->monitor;
         unsigned batch_size = planner_batch_size(monitor->planner, monitor_now_us(monitor));
 
-        if (may_retry_with_new_token(slot, response)) {
-                planner_requeue(monitor->planner, &slot->request, monitor_now_us(monitor));
-                if (slot->request.kind == REQUEST_SEARCH)
-                        recent_note_cancelled(monitor);
-                if (slot->request.kind == REQUEST_DIAGNOSIS)
-                        diagnosis_note_cancelled(monitor);
-        } else if (response->failure == FAILURE_NONE)
+        if (may_retry_with_new_token(slot, response))
+                response_requeue(slot);
+        else if (response->failure == FAILURE_NONE)
                 take_success(slot, response);
         else
                 take_failure(slot, response);

@@ -8,3 +8,6 @@
  * `response` are valid during the call.
  */
 void response_take(struct request_slot *slot, const struct nexudus_response *response);
+
+/* The same of a request that was cancelled and is to be sent again. */
+void response_requeue(struct request_slot *slot);

@@ -103,11 +103,6 @@ static enum attribution single_failed(struct planner *planner, const struct plan
         return ATTRIBUTED_TO_JOB;
 }
 
-static bool is_for_client(const struct planner_request *request)
-{
-        return request->kind == REQUEST_SEARCH || request->kind == REQUEST_DIAGNOSIS;
-}
-
 enum attribution planner_failed(struct planner *planner, const struct planner_request *request,
                                 const struct planner_failure *failure, bool api_wide, uint64_t now_us,
                                 uint64_t random)
@@ -133,7 +128,7 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
                 witnesses_open_breaker(planner, failure->failure, now_us, random);
                 return ATTRIBUTED_TO_API;
         }
-        if (request->kind == REQUEST_SIGN_IN || is_for_client(request))
+        if (request->kind == REQUEST_SIGN_IN || planner_request_is_for_client(request))
                 return ATTRIBUTED_TO_NONE;
         if (request->kind == REQUEST_GONE_CHECK)
                 return gone_check_failed(planner, request, now_us, random);
@@ -163,7 +158,7 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
                 page_succeeded(planner, request);
                 return;
         }
-        if (is_for_client(request)) /* it says nothing about reads of jobs */
+        if (planner_request_is_for_client(request)) /* it says nothing about reads of jobs */
                 return;
         witnesses_note_success(planner, request, now_us);
         breaker_note_success(&api->breaker);

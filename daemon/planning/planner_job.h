@@ -128,6 +128,11 @@ static inline bool planner_request_has_ended(const struct planner_request *reque
         return true;
 }
 
+static inline bool planner_request_is_for_client(const struct planner_request *request)
+{
+        return request->kind == REQUEST_SEARCH || request->kind == REQUEST_DIAGNOSIS;
+}
+
 /* The job is recorded as ended or gone. */
 static inline bool planner_job_is_over(const struct planner_job *job)
 {

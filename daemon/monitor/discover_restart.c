@@ -85,25 +85,6 @@ struct loading {
         bool elsewhere; /* they are jobs of another API */
 };
 
-static int load_job(struct loading *loading, const struct stored_discovery *stored,
-                    const struct remote_time *created)
-{
-        struct monitor *monitor = loading->monitor;
-        struct job *job = discovered_job_new(monitor->parts.config, stored->job, created, stored->sections);
-
-        int r = job_load(job, loading->store, monitor_now_us(monitor));
-        if (r >= 0) {
-                monitor_add_job(monitor, job);
-                return r;
-        }
-        job_free(job);
-        if (r != -EUCLEAN)
-                return r;
-        journal_print(monitor->parts.journal, LOG_ERR, "Cannot watch job %" PRIu64 ": %s.", stored->job,
-                      store_error(loading->store));
-        return 0; /* the others can be */
-}
-
 static int take_stored(void *userdata, const struct stored_discovery *stored)
 {
         const struct remote_time created = { .form = (enum remote_time_form)stored->created_form,
@@ -121,7 +102,9 @@ static int take_stored(void *userdata, const struct stored_discovery *stored)
                 return 0;
         if (!loading->elsewhere &&
             discovered_job_is_configured(loading->monitor->parts.config, stored->sections))
-                return load_job(loading, stored, &created);
+                return monitor_load_job(loading->monitor,
+                                        discovered_job_new(loading->monitor->parts.config, stored->job,
+                                                           &created, stored->sections));
         drop(&loading->dropped, stored->job);
         int r = store_drop_discovered(loading->store, stored->job);
         return r == -ENOMEM ? r : 0; /* if it failed, it is done at the next start */

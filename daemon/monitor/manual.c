@@ -9,7 +9,6 @@
 #include "monitor/manual.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "monitor/job.h"
@@ -218,25 +217,6 @@ int manual_load(struct monitor *monitor)
         return 0; /* the others can be watched */
 }
 
-static int add_stored(struct monitor *monitor, const struct manual_job *manual)
-{
-        struct store *store = state_store(monitor->parts.state);
-        struct job *job = added_job_new(monitor->parts.config, manual);
-
-        int r = job_load(job, store, monitor_now_us(monitor));
-        if (r >= 0) {
-                monitor_add_job(monitor, job);
-                job->added = true;
-                return 0;
-        }
-        job_free(job);
-        if (r != -EUCLEAN)
-                return r;
-        journal_print(monitor->parts.journal, LOG_ERR, "Cannot watch job %" PRIu64 ": %s.", manual->id,
-                      store_error(store));
-        return 0;
-}
-
 int manual_start(struct monitor *monitor)
 {
         int r = 0;
@@ -244,8 +224,12 @@ int manual_start(struct monitor *monitor)
         for (size_t i = 0; i < monitor->manual.count && r >= 0; i++) {
                 const struct manual_job *manual = &monitor->manual.jobs[i];
 
-                if (manual_job_is_added(manual) && job_table_find(&monitor->jobs, manual->id) == NULL)
-                        r = add_stored(monitor, manual);
+                if (manual_job_is_added(manual) && job_table_find(&monitor->jobs, manual->id) == NULL) {
+                        struct job *job = added_job_new(monitor->parts.config, manual);
+
+                        job->added = true;
+                        r = monitor_load_job(monitor, job);
+                }
         }
         return r;
 }

@@ -68,6 +68,17 @@ static void begin_commit(struct monitor *monitor, struct job *job, const struct 
         recorder_record(monitor->parts.recorder, job, &observation->change, record, on_recorded, commit);
 }
 
+static void report_record(struct monitor *monitor, const struct job *job, const struct text *status,
+                          enum outcome outcome)
+{
+        if (!monitor->parts.report)
+                return;
+        CLEANUP(cleanup_free)
+        char *shown = status->data != NULL ? text_escape(status->data, status->size, 80) : NULL;
+        monitor_report(monitor, job, "%s (%s)", shown != NULL ? shown : "no Status",
+                       outcome_to_string(outcome));
+}
+
 static void report(struct monitor *monitor, struct job *job, const struct job_record *record,
                    const struct change *change)
 {
@@ -79,7 +90,7 @@ static void report(struct monitor *monitor, struct job *job, const struct job_re
         recorder_note_json(recorder, record->status_is_json, record->result_is_json);
         if (change->has_event && change->unrecognised_status)
                 recorder_note_unrecognised_status(recorder, job, &record->status);
-        monitor_report_record(monitor, job, &record->status, change->outcome);
+        report_record(monitor, job, &record->status, change->outcome);
 }
 
 /* One that was read once more: records of jobs that have ended may be deleted. */

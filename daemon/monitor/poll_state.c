@@ -5,6 +5,7 @@
 #include "monitor/poll_state.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -34,6 +35,24 @@ void monitor_add_job(struct monitor *monitor, struct job *job)
         planner_add_job(monitor->planner, &job->planning);
 }
 
+int monitor_load_job(struct monitor *monitor, struct job *job)
+{
+        struct store *store = state_store(monitor->parts.state);
+        int r = job_load(job, store, monitor_now_us(monitor));
+
+        if (r >= 0) {
+                monitor_add_job(monitor, job);
+                return 0;
+        }
+        if (r == -EUCLEAN) { /* the others can be watched */
+                journal_print(monitor->parts.journal, LOG_ERR, "Cannot watch job %" PRIu64 ": %s.",
+                              job->planning.id, store_error(store));
+                r = 0;
+        }
+        job_free(job);
+        return r;
+}
+
 void monitor_report(struct monitor *monitor, const struct job *job, const char *format, ...)
 {
         va_list arguments;
@@ -50,17 +69,6 @@ void monitor_report(struct monitor *monitor, const struct job *job, const char *
         errno = 0;
         if ((fflush(stdout) != 0 || ferror(stdout) != 0) && monitor->report_error == 0)
                 monitor->report_error = errno > 0 ? -errno : -EIO;
-}
-
-void monitor_report_record(struct monitor *monitor, const struct job *job, const struct text *status,
-                           enum outcome outcome)
-{
-        if (!monitor->parts.report)
-                return;
-        CLEANUP(cleanup_free)
-        char *shown = status->data != NULL ? text_escape(status->data, status->size, 80) : NULL;
-        monitor_report(monitor, job, "%s (%s)", shown != NULL ? shown : "no Status",
-                       outcome_to_string(outcome));
 }
 
 /* How soon new jobs are to be found; unused without sections. */

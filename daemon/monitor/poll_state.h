@@ -167,9 +167,11 @@ void monitor_poll_soon(struct monitor *monitor);
 void monitor_report(struct monitor *monitor, const struct job *job, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* Likewise: its Status and outcome. */
-void monitor_report_record(struct monitor *monitor, const struct job *job, const struct text *status,
-                           enum outcome outcome);
+/*
+ * Loads a job from the state and adds it to the jobs, before state_start(). Otherwise it is freed; if what is
+ * recorded of it is damaged, that is logged. Returns 0, or another negative errno.
+ */
+int monitor_load_job(struct monitor *monitor, struct job *job);
 
 /* What the configuration allows the planner: at most `max_in_flight` requests at a time. */
 struct planner_limits poll_limits_of(const struct config *config, unsigned max_in_flight, bool once);

@@ -21,10 +21,10 @@ void feed_take_row(struct request_slot *slot, struct job_record *row);
 /* The document is complete: takes all rows. */
 void feed_take_page(struct request_slot *slot, const struct search_page *page);
 
-/* Frees the rows. */
 /* The rows of a page; what is wanted of them may be moved out. */
 struct job_record *feed_page_rows(struct request_slot *slot, size_t *ret_count);
 
+/* Frees the rows. */
 void feed_clear(struct request_slot *slot);
 
 /* Continues from the position of an earlier run. To be called before the first request and state_start(). */

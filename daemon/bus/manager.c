@@ -201,24 +201,24 @@ struct method {
 #define MANAGE_DELIVERIES "org.jobwatchd1.manage-deliveries"
 
 static const struct method methods[BUS_METHOD_COUNT] = {
-        [BUS_LIST_JOBS] = { "ListJobs", .read = read_list_jobs },
-        [BUS_GET_JOB] = { "GetJob", .read = read_id },
-        [BUS_LIST_EVENTS] = { "ListEvents", .read = read_list_events },
-        [BUS_LIST_DELIVERIES] = { "ListDeliveries", .read = read_list_deliveries },
-        [BUS_LIST_STATUSES] = { "ListStatuses" },
-        [BUS_GET_STATUS] = { "GetStatus", .at_once = true }, /* also if the disk hangs */
-        [BUS_METRICS] = { "Metrics", .at_once = true },
-        [BUS_RECENT] = { "Recent", .read = read_recent, .at_once = true },
-        [BUS_DIAGNOSE] = { "Diagnose", .at_once = true },
-        [BUS_GET_DELIVERY] = { "GetDelivery", .read = read_id },
-        [BUS_ADD_JOBS] = { "AddJobs", MANAGE_JOBS, read_add_jobs },
-        [BUS_REMOVE_JOBS] = { "RemoveJobs", MANAGE_JOBS, read_some_ids },
-        [BUS_POLL] = { "Poll", MANAGE_JOBS, read_any_ids },
-        [BUS_RETRY] = { "Retry", MANAGE_DELIVERIES, read_any_ids },
-        [BUS_DROP] = { "Drop", MANAGE_DELIVERIES, read_some_ids },
-        [BUS_TEST_HOOK] = { "TestHook", MANAGE_DELIVERIES, read_test_hook },
-        [BUS_HANDOVER] = { "Handover", "org.jobwatchd1.handover" },
-        [BUS_LOGIN] = { "Login", "org.jobwatchd1.login", bus_read_login },
+        [BUS_LIST_JOBS] = { .name = "ListJobs", .read = read_list_jobs },
+        [BUS_GET_JOB] = { .name = "GetJob", .read = read_id },
+        [BUS_LIST_EVENTS] = { .name = "ListEvents", .read = read_list_events },
+        [BUS_LIST_DELIVERIES] = { .name = "ListDeliveries", .read = read_list_deliveries },
+        [BUS_LIST_STATUSES] = { .name = "ListStatuses" },
+        [BUS_GET_STATUS] = { .name = "GetStatus", .at_once = true }, /* also if the disk hangs */
+        [BUS_METRICS] = { .name = "Metrics", .at_once = true },
+        [BUS_RECENT] = { .name = "Recent", .read = read_recent, .at_once = true },
+        [BUS_DIAGNOSE] = { .name = "Diagnose", .at_once = true },
+        [BUS_GET_DELIVERY] = { .name = "GetDelivery", .read = read_id },
+        [BUS_ADD_JOBS] = { .name = "AddJobs", .action = MANAGE_JOBS, .read = read_add_jobs },
+        [BUS_REMOVE_JOBS] = { .name = "RemoveJobs", .action = MANAGE_JOBS, .read = read_some_ids },
+        [BUS_POLL] = { .name = "Poll", .action = MANAGE_JOBS, .read = read_any_ids },
+        [BUS_RETRY] = { .name = "Retry", .action = MANAGE_DELIVERIES, .read = read_any_ids },
+        [BUS_DROP] = { .name = "Drop", .action = MANAGE_DELIVERIES, .read = read_some_ids },
+        [BUS_TEST_HOOK] = { .name = "TestHook", .action = MANAGE_DELIVERIES, .read = read_test_hook },
+        [BUS_HANDOVER] = { .name = "Handover", .action = "org.jobwatchd1.handover" },
+        [BUS_LOGIN] = { .name = "Login", .action = "org.jobwatchd1.login", .read = bus_read_login },
 };
 
 static enum bus_method find_method(const char *name)

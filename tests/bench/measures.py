@@ -204,7 +204,7 @@ def changes_at_once(figures, build, jobs):
                     time.sleep(0.02)
                 time.sleep(0.5)
                 figures.note(f"{jobs:,} changes at once, ms of CPU", "jobwatchd", (daemon.cpu_us() - cpu) / 1e3)
-        busy = [(int(end) / 1e6, int(took) / 1e6) for end, took in map(str.split, loop.read_text().splitlines())]
+        busy = [[int(word) / 1e6 for word in line.split()] for line in loop.read_text().splitlines()]
         responses, hooks = read_stamps(sent.read_text()), read_stamps(stamps.read_text())
         entries = [seconds for seconds, line in daemon.log_lines if "[changed" in line]
         last = max(responses.values()) / 1e6
@@ -212,7 +212,9 @@ def changes_at_once(figures, build, jobs):
         figures.note(f"{jobs:,} changes at once, ms from the last response to the last log entry", "jobwatchd", max(entries) * 1e3 - last)
         figures.note(f"{jobs:,} changes at once, ms from the last response to the last hook", "jobwatchd", max(hooks.values()) / 1e6 - last)
         began, ended = min(responses.values()) / 1e6, max(hooks.values()) / 1e6
-        figures.note(f"{jobs:,} changes at once, ms of the loop, longest", "jobwatchd", max((took for end, took in busy if began < end - took < ended), default=1))
+        busy = [[took, cpu] for end, took, cpu in busy if began < end - took < ended] or [[1, 1]]
+        figures.note(f"{jobs:,} changes at once, ms of the loop, longest", "jobwatchd", max(took for took, _ in busy))
+        figures.note("… in which it had a processor", "jobwatchd", max(cpu for _, cpu in busy))
 
 
 PARSERS = {"plain": "baseline", "records": "jobwatchd"}

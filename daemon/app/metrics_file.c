@@ -181,7 +181,7 @@ struct metrics_file *metrics_file_free(struct metrics_file *file)
         sd_event_source_disable_unref(file->timer);
         if (file->worker != NULL) {
                 if (!worker_wait(file->worker, END_US))
-                        return NULL; /* the thread uses it */
+                        return NULL; /* the thread uses it, but not its parts */
                 worker_free(file->worker);
         }
         free(file->path);

@@ -34,7 +34,10 @@ struct bus_connection *bus_connection_new(sd_event *event);
 /* All listeners must have been removed. Accepts NULL, returns NULL. */
 struct bus_connection *bus_connection_free(struct bus_connection *connection);
 
-/* Adds a listener; if the connection is open, on_connect() is called at once. */
+/*
+ * Adds a listener; if the connection is open, on_connect() is called at once. If that fails, the connection
+ * is closed, of which all listeners are told.
+ */
 void bus_connection_listen(struct bus_connection *connection, struct bus_listener *listener);
 void bus_connection_unlisten(struct bus_connection *connection, struct bus_listener *listener);
 

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "http/http_proxy.h"
+#include "util/digits.h"
 #include "util/timespan.h"
 
 /* An error page up to this size is read to its end, so that the connection can be reused. */
@@ -25,11 +26,6 @@
 #define HEAD_MAX ((size_t)256 * 1024)
 
 #define VERSION_SIZE (sizeof("HTTP/1.1") - 1)
-
-static bool is_digit(char byte)
-{
-        return byte >= '0' && byte <= '9';
-}
 
 static bool is_line_end(char byte)
 {

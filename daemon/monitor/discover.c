@@ -162,12 +162,21 @@ static void lookup_done(struct state_operation *operation, int r)
                 watch(monitor, lookup);
 }
 
+void discover_remember(struct monitor *monitor, uint64_t id, int64_t created_ticks)
+{
+        struct marked_set *known = &monitor->discover.known;
+
+        if (known->count >= KNOWN_IDS_MAX)
+                marked_set_clear(known);
+        marked_set_put(known, KNOWN_IDS_MAX, id, created_ticks);
+}
+
 static void look_up(struct monitor *monitor, struct job_record *row, char *names, bool again)
 {
         const struct remote_time created = remote_time_parse(&row->created_on);
         struct lookup *lookup = memory_need(calloc(1, sizeof(*lookup)));
 
-        marked_set_put(&monitor->discover.known, KNOWN_IDS_MAX, row->id, created.ticks);
+        discover_remember(monitor, row->id, created.ticks);
         *lookup = (struct lookup){ .monitor = monitor,
                                    .row = *row,
                                    .names = names,

@@ -18,6 +18,9 @@
  */
 void discover_take_row(struct monitor *monitor, struct job_record *row, bool again);
 
+/* A job with this ID is not new: it is not looked up again, as long as there are not KNOWN_IDS_MAX others. */
+void discover_remember(struct monitor *monitor, uint64_t id, int64_t created_ticks);
+
 /*
  * Whether a job is new cannot be judged while the state cannot be read: look-ups that failed are repeated, if
  * that is due. To be called when requests are, at discover.retry_us at the latest.

@@ -227,8 +227,7 @@ void discover_reload(struct monitor *monitor, const struct job_table *removed)
 
 void discover_forget(struct monitor *monitor, const struct job *job)
 {
-        marked_set_put(&monitor->discover.known, KNOWN_IDS_MAX, job->planning.id,
-                       job->discovery->created.ticks);
+        discover_remember(monitor, job->planning.id, job->discovery->created.ticks);
 }
 
 void discover_recount(struct monitor *monitor)
@@ -330,8 +329,7 @@ static void take_out_ended(struct monitor *monitor)
                         discover->unrecorded--;
                 else
                         continue;
-                marked_set_put(&discover->known, KNOWN_IDS_MAX, job->planning.id,
-                               job->discovery->created.ticks);
+                discover_forget(monitor, job);
                 remove_job(monitor, job);
                 discover->watched--;
         }

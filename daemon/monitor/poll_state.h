@@ -54,7 +54,7 @@ struct recent_search;
 struct diagnosis_run;
 struct lookup;
 
-/* IDs that are known to be of no new job. More are looked up again; a day brings fewer. */
+/* IDs that are known to be of no new job. If there are more, all are looked up again; a day brings fewer. */
 #define KNOWN_IDS_MAX 100000
 
 /* What is known of new jobs: see discover.h, and discover_created.h for the last part. */

@@ -13,9 +13,7 @@ struct marked_set {
 
 bool marked_set_has(const struct marked_set *set, uint64_t number);
 
-/*
- * Adds a number, or gives it another mark. If there are `max` others it is not added.
- */
+/* Adds a number, or gives it another mark. If there are `max` others it is not added. */
 void marked_set_put(struct marked_set *set, size_t max, uint64_t number, int64_t mark);
 
 /* Forgets the numbers with this mark or a lower one. */

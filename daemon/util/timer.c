@@ -47,8 +47,8 @@ static sd_event_source *need(int r, sd_event_source *const *made)
         if (r == -ENOMEM)
                 memory_exhausted();
         if (r < 0) {
-                (void)dprintf(STDERR_FILENO, "%s: cannot set a timer: %s\n", program_invocation_short_name,
-                              strerror(-r));
+                (void)dprintf(STDERR_FILENO, "%s: cannot add an event source: %s\n",
+                              program_invocation_short_name, strerror(-r));
                 _exit(EX_SOFTWARE);
         }
         (void)sd_event_source_set_destroy_callback(*made, free);

@@ -19,7 +19,7 @@ sd_event_source *timer_new(sd_event *event, clockid_t clock, uint64_t accuracy_u
 void timer_start(sd_event_source *timer, uint64_t span_us);
 void timer_start_at(sd_event_source *timer, uint64_t time_us);
 
-/* For a source of either kind, which may be NULL. */
+/* For a source of any kind, which may be NULL. */
 void source_stop(sd_event_source *source);
 bool source_is_started(sd_event_source *source);
 

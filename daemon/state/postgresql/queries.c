@@ -2,7 +2,8 @@
 
 /*
  * The statements. They are prepared when a connection begins. Parameters and results are in their binary
- * form. The rows of a statement are read as a whole when it is executed, so that each has a limit.
+ * form. The rows of a statement are read as a whole when it is executed, so that each that reads a table
+ * which grows has a limit.
  */
 
 #include "state/postgresql/queries.h"

@@ -53,7 +53,8 @@ struct engine {
         int (*begin)(struct store *store);
         int (*commit)(struct store *store);    /* if it fails, nothing of it is stored */
         void (*rollback)(struct store *store); /* keeps the text of store_error(); without one: nothing */
-        int (*savepoint)(struct store *store, enum savepoint savepoint); /* errors may have ended it */
+        int (*savepoint)(struct store *store,
+                         enum savepoint savepoint); /* an error may have ended the transaction */
         /* Whether so much has been written since begin() that the transaction should end. */
         bool (*is_full)(const struct store *store);
         /* After -ENOSPC, outside of a transaction: makes room for the next one. NULL: it cannot. */

@@ -23,7 +23,10 @@ static void write_bound(struct row *row, uint64_t number)
         row_write_number(row, number < INT64_MAX ? number : INT64_MAX);
 }
 
-/* A page in progress, to be released with row_release(&page.row). */
+/*
+ * A page in progress, to be released with page_release(). The store is in a callback from one page_next() to
+ * the other, which is called until it returns false.
+ */
 struct page {
         struct row row;
         size_t left;        /* rows that may be read */

@@ -13,7 +13,7 @@
 /* Stores a text within the open transaction, unless it is already there as a whole. */
 int store_text_write(struct store *store, uint64_t job, const struct text *text, struct text_digest digest);
 
-/* Cuts a text that is not null at a character, to at most `max` bytes. */
+/* Cuts a text that is not null at a character, to at most `max` bytes (0: no limit). */
 void store_text_cut(struct text *text, size_t max);
 
 /*

@@ -195,10 +195,12 @@ static void queue_operation(struct attempt *attempt,
 /* Takes it back from the writer. Returns false if it was detached, and is freed now. */
 static bool take_back(struct attempt *attempt)
 {
+        bool detached = attempt->detached;
+
         attempt->is_queued = false;
-        if (attempt->detached)
+        if (detached)
                 destroy(attempt);
-        return !attempt->detached;
+        return !detached;
 }
 
 static int record_run(struct state_operation *operation, struct store *store)

@@ -84,6 +84,7 @@ int hook_setup_start(struct hook_setup *setup, struct hook_attempt attempt, char
                      struct attempt_run *ret_run)
 {
         *ret_run = (struct attempt_run){ .exec = NULL };
+        *ret_reason = NULL;
         int r = check_descriptors();
         if (r < 0)
                 return r;

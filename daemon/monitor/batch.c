@@ -137,7 +137,7 @@ void batch_take_row(struct request_slot *slot, struct job_record *record)
                 row->verdict = ROW_CONFIRM;
         if (is_to_be_confirmed(row))
                 row->shown = row_shown_of(record);
-        if (slot->whole_rows && row->verdict == ROW_CONFIRM && record->result.data != NULL)
+        if (slot->may_believe && row->verdict == ROW_CONFIRM && record->result.data != NULL)
                 row->record = record_keep(record, true);
 }
 

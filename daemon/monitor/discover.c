@@ -166,7 +166,7 @@ void discover_remember(struct monitor *monitor, uint64_t id, int64_t created_tic
 {
         struct marked_set *known = &monitor->discover.known;
 
-        if (known->count >= KNOWN_IDS_MAX)
+        if (known->count >= KNOWN_IDS_MAX && !marked_set_has(known, id))
                 marked_set_clear(known);
         marked_set_put(known, KNOWN_IDS_MAX, id, created_ticks);
 }

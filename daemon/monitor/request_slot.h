@@ -26,7 +26,7 @@ struct request_slot {
         /* Of a batch: see batch.h. */
         struct batch_row *rows; /* one per job of the request; owned */
         size_t expected;  /* index at which the next row is searched for first; rows mostly come in order */
-        bool whole_rows;  /* they may be believed */
+        bool may_believe; /* rows of the batch, without a confirmation */
         bool seen_result; /* some row had a ResultData */
         bool seen_job;    /* of REQUEST_GONE_CHECK: there was a row for the job */
         struct page_rows *page;              /* of a page of the search: see feed.h; owned */

@@ -157,8 +157,9 @@ static void send_batch(struct request_slot *slot)
 
         if (request->kind == REQUEST_BATCH)
                 batch_prepare(slot);
-        slot->whole_rows = request->kind == REQUEST_BATCH &&
-                           planner_may_believe_batches(slot->monitor->planner, monitor_now_us(slot->monitor));
+        slot->may_believe =
+                request->kind == REQUEST_BATCH &&
+                planner_may_believe_batches(slot->monitor->planner, monitor_now_us(slot->monitor));
         for (size_t i = 0; i < request->count; i++)
                 ids[i] = request->jobs[i]->id;
         slot->http = nexudus_get_jobs(slot->monitor->parts.nexudus, &batch, on_response, slot);

@@ -20,37 +20,19 @@ import threading
 
 END_KINDS = ("succeeded", "failed", "gone")
 
-# One line per attempt: "ok" or "fail", the number of the attempt, and the document. A long one is written in pieces, between
-# which another program must not write.
-RECORDER = """#!/bin/sh
-document=$(cat)
-verdict=ok
-{choose}
-exec 9>> '{path}'
-flock 9
-printf '%s %s %s\\n' "$verdict" "$JOBWATCH_ATTEMPT" "$document" >&9
-[ $verdict = ok ]
-"""
-
-# Fails at random until the file "calm" exists.
-FAILING_AT_RANDOM = """if [ ! -e '{calm}' ]; then
-    read -r chance < /proc/sys/kernel/random/uuid
-    case $chance in [0-3]*) verdict=fail ;; esac
-fi"""
-
 Attempt = collections.namedtuple("Attempt", "verdict number document")
 
 
 class ExecRecorder:
-    """A program for an exec hook, and the attempts it recorded."""
+    """A program for an exec hook (record_attempt.c), and the attempts it recorded."""
 
     def __init__(self, directory, name, moody=False):
         self.path = directory / f"{name}.attempts"
         self.program = directory / name
         self.calm = directory / f"{name}.calm"
-        choose = FAILING_AT_RANDOM.format(calm=self.calm) if moody else ""
-        self.program.write_text(RECORDER.format(choose=choose, path=self.path))
-        self.program.chmod(0o755)
+        shutil.copy(os.environ["RECORD_ATTEMPT"], self.program)
+        if moody:
+            (directory / f"{name}.moody").touch()
 
     def soothe(self):
         self.calm.touch()

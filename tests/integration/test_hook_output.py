@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What is logged about a delivery: its own entries, and what the program of an exec hook prints."""
 
+import os
 import re
 import unittest
 
@@ -143,14 +144,14 @@ class Console(OutputTest):
     def test_many_background_processes(self):
         """Each keeps the output of its hook open. Those of the 64 latest are read, and those before are closed."""
         gate = self.directory / "gate"
-        gate.touch()
-        program = self.script("hook", f"(while [ -e {gate} ]; do sleep 0.1; done; echo late) &")
+        os.mkfifo(gate)
+        program = self.script("hook", f"(: <{gate}; echo late) &")
         fake = self.start_fake("[jobs 1-80]\nstep = 0s Completed\n[job 100]\nstep = 0s Running\n")
         self.write_config(fake, [*range(1, 81), 100], more=f"[hook mine]\nexec = {program}\n")
         daemon = self.start_daemon()
         daemon.wait_for("hook mine: delivered", count=80)
-        gate.unlink()
-        daemon.wait_for("^late$", count=64)
+        with gate.open("wb", buffering=0):
+            daemon.wait_for("^late$", count=64)
         self.assertEqual(daemon.count(r"hook mine \(attempt \d+\): the output of its background processes is no longer read: "), 80 - 64)
         daemon.stop()
         self.assertEqual(daemon.count("^late$"), 64)

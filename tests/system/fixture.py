@@ -37,8 +37,14 @@ ONE_SHOT = "[Service]\nType=oneshot\nExecStart={}\n"
 
 SYSTEM = None
 
-# Runs in the daemon's sandbox and records events in the state directory, the only one it can write to.
-RECORDER = evidence.RECORDER
+# Runs in the daemon's sandbox and records attempts in the state directory, the only one it can write to. A line for each: "ok",
+# the number of the attempt, and the document.
+RECORDER = """#!/bin/sh
+document=$(cat)
+exec 9>> '{path}'
+flock 9
+printf 'ok %s %s\\n' "$JOBWATCH_ATTEMPT" "$document" >&9
+"""
 
 
 def build_for_install(work):
@@ -132,7 +138,7 @@ class SystemTest(unittest.TestCase):
     def recorder(self, name="told"):
         """A program for an exec hook that records its attempts, returned by attempts()."""
         recorder = Recorder(self.system.path(f"{STATE}/{name}"))
-        recorder.program = self.program(name, RECORDER.format(choose="", path=f"{STATE}/{name}"))
+        recorder.program = self.program(name, RECORDER.format(path=f"{STATE}/{name}"))
         return recorder
 
     # ---- the journal ----

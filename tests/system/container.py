@@ -232,12 +232,15 @@ class System:
         if self.nspawn.poll() is not None:
             raise AssertionError(f"systemd-nspawn has ended:\n{self.console.read_text(errors='replace')}")
         pid = self.nspawn.pid
-        for _ in range(2):
-            children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-            if not children:
+        try:
+            for _ in range(2):
+                children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+                if not children:
+                    return False
+                pid = int(children[0])
+            if pathlib.Path(f"/proc/{pid}/comm").read_text(encoding="ascii").strip() != "systemd":
                 return False
-            pid = int(children[0])
-        if pathlib.Path(f"/proc/{pid}/comm").read_text(encoding="ascii").strip() != "systemd":
+        except (FileNotFoundError, ProcessLookupError):  # a process that has ended meanwhile
             return False
         self.leader = pid
         return True

@@ -6,6 +6,8 @@
 
 #include "discover_fixture.h"
 #include "fault_sqlite.h"
+#include "monitor/discover.h"
+#include "monitor/poll_state.h"
 #include "state/sqlite/database.h"
 #include "util/container.h"
 
@@ -418,6 +420,19 @@ static void test_pages_that_fail_become_smaller(void **state)
         expect_field("JOBWATCH_JOB", "8");
 }
 
+/* The latest are remembered, however many there were. */
+static void test_ids_that_are_not_new_are_bounded(void **state)
+{
+        const struct monitor_test *test = *state;
+        const struct marked_set *known = &test->monitor->discover.known;
+
+        for (uint64_t id = 1; id <= 250000; id++) {
+                discover_remember(test->monitor, id, 1);
+                assert_true(known->count <= KNOWN_IDS_MAX);
+        }
+        assert_true(marked_set_has(known, 250000));
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, discover_setup, monitor_teardown)
@@ -443,6 +458,7 @@ int main(void)
                 TEST(test_a_damaged_job_does_not_hide_others),
                 TEST_BARE(test_rows_without_a_usable_time_are_ignored),
                 TEST_BARE(test_pages_that_fail_become_smaller),
+                TEST(test_ids_that_are_not_new_are_bounded),
         };
 
         return cmocka_run_group_tests_name("discover", tests, NULL, NULL);

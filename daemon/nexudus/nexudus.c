@@ -238,7 +238,7 @@ static char *batch_url(const struct nexudus *nexudus, const uint64_t *ids, size_
         char list[NEXUDUS_IDS_MAX + 1] = "";
         size_t size = 0;
 
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count && size < sizeof(list); i++) {
                 size += (size_t)snprintf(list + size, sizeof(list) - size, "%s%" PRIu64, i > 0 ? "," : "",
                                          ids[i]);
                 assert(size < sizeof(list));
